@@ -167,7 +167,7 @@ impl App {
 
     /// Brings the database up to date. Several processes may do it at once: on PostgreSQL one waits for the other by an
     /// advisory lock.
-    pub async fn migrate(&self) -> Result<()> {
+    pub(crate) async fn migrate(&self) -> Result<()> {
         let connection = self.db.migration_connection().await?;
         let result = self.migrate_on(&connection).await;
         connection.close().await?;
@@ -175,7 +175,7 @@ impl App {
     }
 
     /// The same on a connection that is there already, whose turn it is.
-    pub async fn migrate_on(&self, connection: &DatabaseConnection) -> Result<()> {
+    pub(crate) async fn migrate_on(&self, connection: &DatabaseConnection) -> Result<()> {
         let standing = migration::standing(connection).await?;
         if !standing.breaking.is_empty() {
             return Err(too_new(&standing));
@@ -189,7 +189,7 @@ impl App {
 
     /// Refuses to go on upon a database that this version does not fit: one that lacks steps of it, or one that a newer
     /// version has changed so that this one can't run. Where a newer one has only added something, it goes on.
-    pub async fn check_schema(&self) -> Result<()> {
+    pub(crate) async fn check_schema(&self) -> Result<()> {
         let standing = migration::standing(&self.db.connections()).await?;
         if !standing.breaking.is_empty() {
             return Err(too_new(&standing));
@@ -209,7 +209,7 @@ impl App {
 
     /// Where clients reach this server: PUBLIC_URL, or the address that it listens on; without a slash at the end.
     #[must_use]
-    pub fn public_url(&self) -> String {
+    pub(crate) fn public_url(&self) -> String {
         match (&self.config.public_url, self.listening_at.get()) {
             (Some(url), _) => url.as_str().trim_end_matches('/').to_owned(),
             (None, Some(address)) => address.clone(),
@@ -219,7 +219,7 @@ impl App {
 
     /// The address of a page of the frontend, with a query: what every link in a message is made by.
     #[must_use]
-    pub fn frontend_link(&self, page: &str, query: &[(&str, &str)]) -> String {
+    pub(crate) fn frontend_link(&self, page: &str, query: &[(&str, &str)]) -> String {
         let mut url = self.config.frontend_url.clone();
         url.set_fragment(None);
         url.set_query(None);
@@ -239,7 +239,10 @@ impl App {
 
     /// Runs work in a task of its own, to its end. Whoever waits for it can be stopped or dropped at any moment, and keeps
     /// nothing from others by that: no lock, no permit, no connection.
-    pub async fn apart<T: Send + 'static>(&self, work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    pub(crate) async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
         self.tasks.spawn(work.in_current_span()).await.map_err(Error::internal)?
     }
 }

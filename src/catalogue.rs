@@ -38,7 +38,7 @@ impl Locale {
 
     /// Which way it runs, as HTML's `dir` says it.
     #[must_use]
-    pub fn direction(self) -> &'static str {
+    pub(crate) fn direction(self) -> &'static str {
         match self {
             Self::English => "ltr",
             Self::Arabic => "rtl",
@@ -47,7 +47,7 @@ impl Locale {
 
     /// The best language for an `Accept-Language` header or a stored tag (RFC 9110, 12.5.4; equal weights: first wins).
     #[must_use]
-    pub fn parse(header: &str) -> Self {
+    pub(crate) fn parse(header: &str) -> Self {
         let mut best = (Self::English, 0_u16);
         for range in header.split(',') {
             let mut parts = range.split(';').map(str::trim);
@@ -148,7 +148,7 @@ impl Value for u64 {
 
 /// A number, which Fluent keeps as a float: what is too large to be exact there is words.
 #[must_use]
-pub fn number(number: i64) -> FluentValue<'static> {
+pub(crate) fn number(number: i64) -> FluentValue<'static> {
     const EXACT: u64 = 1 << f64::MANTISSA_DIGITS;
     if number.unsigned_abs() > EXACT { FluentValue::from(number.to_string()) } else { FluentValue::from(number) }
 }
@@ -188,7 +188,7 @@ macro_rules! texts {
 impl Text<'_> {
     /// In a language.
     #[must_use]
-    pub fn in_language(&self, locale: Locale) -> Cow<'static, str> {
+    pub(crate) fn in_language(&self, locale: Locale) -> Cow<'static, str> {
         message(locale, self.id(), &self.arguments())
     }
 }

@@ -44,7 +44,7 @@ pub struct Email {
 impl Email {
     /// What messages call this service.
     #[must_use]
-    pub fn service_name(&self) -> &str {
+    pub(crate) fn service_name(&self) -> &str {
         self.from.name.as_deref().filter(|name| !name.trim().is_empty()).unwrap_or("Agora")
     }
 }

@@ -28,8 +28,8 @@ pub use oauth::{OauthProtocol, OauthProvider};
 pub use payments::{Payments, PaymobAccount, PaypalAccount, StripeAccount};
 use reader::Reader;
 pub use secrets::PasswordHashing;
-pub use strays::strays;
-pub use variables::{VARIABLES, Variable, example};
+pub(crate) use strays::strays;
+pub(crate) use variables::VARIABLES;
 pub use wallets::{Amounts, Wallets};
 
 /// Where Agora runs.
@@ -120,7 +120,7 @@ pub struct Problems(pub Vec<String>);
 
 impl Config {
     /// Reads `.env` (without overriding what is set) and the environment.
-    pub fn load() -> Result<Self, Problems> {
+    pub(crate) fn load() -> Result<Self, Problems> {
         match dotenvy::dotenv() {
             Ok(_) => {}
             Err(error) if error.not_found() => {}
@@ -205,13 +205,13 @@ impl Config {
 
     /// Whether the strict rules hold.
     #[must_use]
-    pub fn is_production(&self) -> bool {
+    pub(crate) fn is_production(&self) -> bool {
         self.environment == Environment::Production
     }
 
     /// Where clients reach this server, without a slash at the end.
     #[must_use]
-    pub fn base_url(&self) -> String {
+    pub(crate) fn base_url(&self) -> String {
         match &self.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => format!("http://{}", std::net::SocketAddr::new(self.host, self.port)),
@@ -220,7 +220,7 @@ impl Config {
 
     /// Where the SQLite database lives, if it is a file.
     #[must_use]
-    pub fn sqlite_file(&self) -> Option<PathBuf> {
+    pub(crate) fn sqlite_file(&self) -> Option<PathBuf> {
         let url = self.database.url.expose_secret();
         let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"))?;
         let path = path.split('?').next().unwrap_or_default();
@@ -334,11 +334,11 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/.env.example");
         #[expect(clippy::disallowed_methods, reason = "a switch of the test itself")]
         if std::env::var("UPDATE_SCHEMA").is_ok() {
-            std::fs::write(path, example()).unwrap();
+            std::fs::write(path, variables::example()).unwrap();
         }
         let written = std::fs::read_to_string(path).unwrap_or_default();
         assert!(
-            written == example(),
+            written == variables::example(),
             ".env.example differs from config::VARIABLES; UPDATE_SCHEMA=1 cargo test writes it"
         );
     }

@@ -22,7 +22,7 @@ const OURS: &[&str] = &[
 
 /// What is to be said of the names in `.env`, a line each.
 #[must_use]
-pub fn strays() -> Vec<String> {
+pub(crate) fn strays() -> Vec<String> {
     let Ok(entries) = dotenvy::dotenv_iter() else { return Vec::new() };
     entries.flatten().filter_map(|(name, _)| stray(&name)).collect()
 }

@@ -22,7 +22,7 @@ pub struct Wallets {
 impl Wallets {
     /// Whether money of this currency comes into wallets here.
     #[must_use]
-    pub fn takes(&self, currency: Currency) -> bool {
+    pub(crate) fn takes(&self, currency: Currency) -> bool {
         self.currencies.is_empty() || self.currencies.contains(&currency)
     }
 }

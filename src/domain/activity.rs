@@ -61,7 +61,7 @@ const EXPORT: &[Table] = &[Table {
 }];
 
 /// Writes a line of a person's log. `detail` is never a secret; it is cut to 255 characters.
-pub async fn record_in(
+pub(crate) async fn record_in(
     app: &App,
     tx: &Transaction,
     user: UserId,
@@ -75,7 +75,7 @@ pub async fn record_in(
 }
 
 /// The same for somebody who may not exist: then nothing is written, by the same work.
-pub async fn record_if_exists_in(
+pub(crate) async fn record_if_exists_in(
     app: &App,
     tx: &Transaction,
     user: UserId,
@@ -117,7 +117,7 @@ fn line(app: &App, user: UserId, kind: ActivityKind, client: &Client, detail: Op
 
 /// What lines have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ActivityFilter {
+pub(crate) struct ActivityFilter {
     /// Ids of those whose account it happened to.
     pub users: Option<Vec<UserId>>,
     /// Kinds of what happened.
@@ -127,16 +127,16 @@ pub struct ActivityFilter {
 }
 
 /// What cursors in the lists are tied to.
-pub const SORT: &str = "activities.newest";
+pub(crate) const SORT: &str = "activities.newest";
 
 /// A line's place in a list.
 #[must_use]
-pub fn cursor(activity: &Model) -> Cursor {
+pub(crate) fn cursor(activity: &Model) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(activity.created_at), id: activity.id.0 }
 }
 
 /// Everybody's activity, newest first, for those who may see it.
-pub async fn activities(
+pub(crate) async fn activities(
     app: &App,
     actor: &Actor,
     filter: &ActivityFilter,
@@ -148,7 +148,7 @@ pub async fn activities(
 }
 
 /// The actor's own activity, newest first.
-pub async fn own_activities(
+pub(crate) async fn own_activities(
     app: &App,
     actor: &Actor,
     filter: ActivityFilter,
@@ -168,7 +168,7 @@ async fn list(app: &App, filter: &ActivityFilter, page: &Page, with_total: bool)
 }
 
 /// Lines by id: the actor's own, and everybody's for those who may see them.
-pub async fn by_id(app: &App, actor: &Actor, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Model>> {
+pub(crate) async fn by_id(app: &App, actor: &Actor, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Model>> {
     let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
     let mut found = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
     found.retain(|activity| activity.user_id == viewer.id || actor.may(Permission::SeeAudit));

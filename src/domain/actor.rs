@@ -43,7 +43,7 @@ pub struct SignedIn {
 impl Actor {
     /// The signed-in person's id.
     #[must_use]
-    pub fn user_id(&self) -> Option<UserId> {
+    pub(crate) fn user_id(&self) -> Option<UserId> {
         match self {
             Self::User(user) => Some(user.id),
             Self::Anonymous | Self::Refused | Self::System => None,
@@ -52,7 +52,7 @@ impl Actor {
 
     /// The session that the person is signed in by.
     #[must_use]
-    pub fn session_id(&self) -> Option<SessionId> {
+    pub(crate) fn session_id(&self) -> Option<SessionId> {
         match self {
             Self::User(user) => Some(user.session_id),
             Self::Anonymous | Self::Refused | Self::System => None,
@@ -61,7 +61,7 @@ impl Actor {
 
     /// The signed-in person; UNAUTHENTICATED otherwise, TWO_FACTOR_SETUP_REQUIRED while their role demands a second
     /// factor that they have not set up.
-    pub fn require_user(&self) -> Result<&SignedIn> {
+    pub(crate) fn require_user(&self) -> Result<&SignedIn> {
         let user = self.require_session()?;
         if user.needs_two_factor {
             return Err(Refusal::of(Code::TwoFactorSetupRequired, Text::TwoFactorSetupRequired).into());
@@ -71,7 +71,7 @@ impl Actor {
 
     /// The signed-in person, though their second factor may still have to be set up: for what is needed to do so, and
     /// for leaving. UNAUTHENTICATED otherwise.
-    pub fn require_session(&self) -> Result<&SignedIn> {
+    pub(crate) fn require_session(&self) -> Result<&SignedIn> {
         match self {
             Self::User(user) => Ok(user),
             Self::Anonymous | Self::System => Err(Error::unauthenticated()),
@@ -81,12 +81,12 @@ impl Actor {
 
     /// For what goes differently with somebody and with nobody: UNAUTHENTICATED when a token came that was refused. Its
     /// owner would be taken for a guest, or be told that what is theirs is not there.
-    pub fn require_certain(&self) -> Result<()> {
+    pub(crate) fn require_certain(&self) -> Result<()> {
         if *self == Self::Refused { Err(refused_token()) } else { Ok(()) }
     }
 
     /// The signed-in person, who has to have a permission; FORBIDDEN otherwise.
-    pub fn require(&self, permission: Permission) -> Result<&SignedIn> {
+    pub(crate) fn require(&self, permission: Permission) -> Result<&SignedIn> {
         let user = self.require_user()?;
         if permissions::allows(user.role, permission) { Ok(user) } else { Err(Error::forbidden()) }
     }
@@ -99,7 +99,7 @@ impl Actor {
 
     /// Whether the actor has a permission: the program itself has all.
     #[must_use]
-    pub fn may(&self, permission: Permission) -> bool {
+    pub(crate) fn may(&self, permission: Permission) -> bool {
         match self {
             Self::User(user) => !user.needs_two_factor && permissions::allows(user.role, permission),
             Self::Anonymous | Self::Refused => false,

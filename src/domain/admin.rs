@@ -106,7 +106,7 @@ fn validate(app: &App, command: Suspend) -> Result<Suspend> {
 }
 
 /// Ends a suspension; where there is none in force, nothing changes. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS.
-pub async fn user_reinstate(app: &App, actor: &Actor, client: &Client, id: UserId) -> Result<User> {
+pub(crate) async fn user_reinstate(app: &App, actor: &Actor, client: &Client, id: UserId) -> Result<User> {
     permit(actor, Permission::SuspendUsers)?;
     app.db
         .transact(async |tx| {
@@ -123,7 +123,7 @@ pub async fn user_reinstate(app: &App, actor: &Actor, client: &Client, id: UserI
 }
 
 /// Ends every session of a person. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS.
-pub async fn user_sign_out_everywhere(app: &App, actor: &Actor, client: &Client, id: UserId) -> Result<User> {
+pub(crate) async fn user_sign_out_everywhere(app: &App, actor: &Actor, client: &Client, id: UserId) -> Result<User> {
     permit(actor, Permission::ResetAccess)?;
     let (user, ended) = app
         .db
@@ -144,7 +144,7 @@ pub async fn user_sign_out_everywhere(app: &App, actor: &Actor, client: &Client,
 
 /// Takes away a second factor that its owner has lost; their sessions end, and they are told.
 /// Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS, TWO_FACTOR_NOT_ENABLED.
-pub async fn user_reset_two_factor(app: &App, actor: &Actor, client: &Client, id: UserId) -> Result<User> {
+pub(crate) async fn user_reset_two_factor(app: &App, actor: &Actor, client: &Client, id: UserId) -> Result<User> {
     permit(actor, Permission::ResetAccess)?;
     require_recent_authentication(app, actor).await?;
     let (user, ended) = app
@@ -165,7 +165,7 @@ pub async fn user_reset_two_factor(app: &App, actor: &Actor, client: &Client, id
 }
 
 /// Queues a dead job again. Codes: NOT_FOUND, ALREADY_DONE (it is not dead, or not any more).
-pub async fn job_retry(app: &App, actor: &Actor, client: &Client, id: JobId) -> Result<JobRow> {
+pub(crate) async fn job_retry(app: &App, actor: &Actor, client: &Client, id: JobId) -> Result<JobRow> {
     permit(actor, Permission::ManageJobs)?;
     app.db
         .transact(async |tx| {

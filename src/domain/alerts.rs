@@ -138,7 +138,7 @@ const BOOKS: &str = "books";
 const PROVIDERS: &str = "providers";
 
 /// Verifies the books, and keeps what it found. Run on a schedule.
-pub async fn verify_books(app: &App) -> Result<()> {
+pub(crate) async fn verify_books(app: &App) -> Result<()> {
     let books = books::verify(app).await?;
     for difference in &books.differences {
         tracing::error!(rule = difference.rule, found = difference.found, "the books do not balance");
@@ -151,7 +151,7 @@ pub async fn verify_books(app: &App) -> Result<()> {
 
 /// Compares the payments of the last RECONCILE_DAYS with what their providers say, mends what is mended by going on with them,
 /// and keeps what differs still. Run on a schedule.
-pub async fn compare_with_providers(app: &App) -> Result<()> {
+pub(crate) async fn compare_with_providers(app: &App) -> Result<()> {
     let Some(days) = app.config.payments.reconcile_time else { return Ok(()) };
     let span = Span { from: Some(app.clock.now() - days), until: None };
     let settled = payments::settle(app, span).await?;
@@ -191,7 +191,7 @@ async fn keep(app: &App, name: &str, found: &[String]) -> Result<()> {
 /// What a check found the last time.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "check_run::Entity")]
-pub struct Check {
+pub(crate) struct Check {
     /// When it ran.
     pub ran_at: DateTime<Utc>,
     /// How much differed.
@@ -443,7 +443,7 @@ async fn notify_staff_in(app: &App, tx: &Transaction, alert: &Alert) -> Result<u
 
 /// What there is to look into about money, now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Overview {
+pub(crate) struct Overview {
     /// The last verification of the books.
     pub books: Option<Check>,
     /// The last comparison with the providers.
@@ -461,7 +461,7 @@ pub struct Overview {
 }
 
 /// What there is to look into about money, for those who may see it.
-pub async fn overview(app: &App, actor: &Actor) -> Result<Overview> {
+pub(crate) async fn overview(app: &App, actor: &Actor) -> Result<Overview> {
     actor.require(Permission::SeeMoney)?;
     figures(app).await
 }
@@ -476,7 +476,7 @@ struct Figures {
 }
 
 /// The same for the operator's monitoring. No rights are asked here.
-pub async fn figures(app: &App) -> Result<Overview> {
+pub(crate) async fn figures(app: &App) -> Result<Overview> {
     let disputes =
         |state: DisputeState| payment_dispute::Entity::find().filter(payment_dispute::Column::State.eq(state));
     let withdrawals = |state: WithdrawalState| withdrawal::Entity::find().filter(withdrawal::Column::State.eq(state));

@@ -21,11 +21,11 @@ impl From<Currency> for Parameter {
 }
 
 /// The largest amount of one call, in minor units: a thousand million millions. Sums of many still fit an `i64`.
-pub const LARGEST: i64 = 1_000_000_000_000_000;
+pub(crate) const LARGEST: i64 = 1_000_000_000_000_000;
 
 /// An amount above zero at `input.<field>`; `minor` is what the text came to, `None` when it is no amount of this currency.
 /// Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE.
-pub fn positive(field: &'static str, minor: Option<i64>, currency: Currency) -> Result<Money> {
+pub(crate) fn positive(field: &'static str, minor: Option<i64>, currency: Currency) -> Result<Money> {
     match minor {
         Some(minor) if minor > LARGEST => Err(UserError::input(field, UserErrorCode::AmountTooLarge)
             .with("max", Money::new(LARGEST, currency))
@@ -37,7 +37,7 @@ pub fn positive(field: &'static str, minor: Option<i64>, currency: Currency) -> 
 
 /// Amounts of one currency, in minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AmountRange {
+pub(crate) struct AmountRange {
     /// Of this one.
     pub currency: Currency,
     /// From the least to the most.
@@ -47,7 +47,7 @@ pub struct AmountRange {
 impl AmountRange {
     /// Narrows a list to rows whose amount is one of these; gives the condition, behind which an index of currencies and amounts
     /// may stand.
-    pub fn narrow<E: EntityTrait>(self, list: &mut List<E>, currency: E::Column, amount: E::Column) -> Expr
+    pub(crate) fn narrow<E: EntityTrait>(self, list: &mut List<E>, currency: E::Column, amount: E::Column) -> Expr
     where
         E::Column: Copy,
     {

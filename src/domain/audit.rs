@@ -38,7 +38,7 @@ pub(crate) const DOMAIN: Domain = Domain {
 
 /// What was done, to be written down.
 #[derive(Debug, Clone)]
-pub struct NewEntry<'a> {
+pub(crate) struct NewEntry<'a> {
     /// The mutation's name, such as `adminUserSuspend`, or the words of the command, such as `admin grant`.
     pub action: &'static str,
     /// What the subject's id starts with, such as `user`.
@@ -54,7 +54,13 @@ pub struct NewEntry<'a> {
 }
 
 /// Writes down what was done, within its transaction. The operator at the command line is `Actor::System`.
-pub async fn record_in(app: &App, tx: &Transaction, actor: &Actor, client: &Client, entry: NewEntry<'_>) -> Result<()> {
+pub(crate) async fn record_in(
+    app: &App,
+    tx: &Transaction,
+    actor: &Actor,
+    client: &Client,
+    entry: NewEntry<'_>,
+) -> Result<()> {
     let now = app.clock.now();
     let text = |state: Option<Json>| state.map(|state| state.to_string());
     let entry = ActiveModel {
@@ -75,7 +81,7 @@ pub async fn record_in(app: &App, tx: &Transaction, actor: &Actor, client: &Clie
 
 /// What entries have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AuditFilter {
+pub(crate) struct AuditFilter {
     /// Ids of those who acted.
     pub actors: Option<Vec<UserId>>,
     /// Whom or what it was done to.
@@ -87,16 +93,16 @@ pub struct AuditFilter {
 }
 
 /// What cursors in the list are tied to.
-pub const SORT: &str = "audit.newest";
+pub(crate) const SORT: &str = "audit.newest";
 
 /// An entry's place in the list.
 #[must_use]
-pub fn cursor(entry: &Model) -> Cursor {
+pub(crate) fn cursor(entry: &Model) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(entry.created_at), id: entry.id.0 }
 }
 
 /// What was done, newest first.
-pub async fn entries(
+pub(crate) async fn entries(
     app: &App,
     actor: &Actor,
     filter: &AuditFilter,
@@ -113,7 +119,7 @@ pub async fn entries(
 }
 
 /// Entries by id, for those who may see them.
-pub async fn by_id(app: &App, actor: &Actor, ids: &[AuditEntryId]) -> Result<HashMap<AuditEntryId, Model>> {
+pub(crate) async fn by_id(app: &App, actor: &Actor, ids: &[AuditEntryId]) -> Result<HashMap<AuditEntryId, Model>> {
     if !actor.may(Permission::SeeAudit) {
         return Ok(HashMap::new());
     }

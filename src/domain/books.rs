@@ -58,7 +58,7 @@ pub async fn verify(app: &App) -> Result<Books> {
 
 /// What the accounts of a kind come to, in one currency.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
-pub struct TrialLine {
+pub(crate) struct TrialLine {
     /// What they stand for.
     pub kind: AccountKind,
     /// Of the platform's own, which one; of clearing accounts, the provider.
@@ -73,7 +73,7 @@ pub struct TrialLine {
 
 /// All money there is, as it was at a time, or is now: what the accounts of each kind come to, by currency. The lines of a
 /// currency sum to zero.
-pub async fn trial_balance(app: &App, actor: &Actor, at: Option<DateTime<Utc>>) -> Result<Vec<TrialLine>> {
+pub(crate) async fn trial_balance(app: &App, actor: &Actor, at: Option<DateTime<Utc>>) -> Result<Vec<TrialLine>> {
     actor.require(Permission::SeeMoney)?;
     app.db
         .snapshot(async |tx| {

@@ -48,11 +48,11 @@ pub(crate) const DOMAIN: Domain = Domain {
 pub const TRIES: i64 = 5;
 
 /// How long a link is good: as long as the daily number counts.
-pub const LINK: TimeDelta = TimeDelta::hours(24);
+pub(crate) const LINK: TimeDelta = TimeDelta::hours(24);
 
 /// What holds for the codes of a purpose.
 #[derive(Debug, Clone, Copy)]
-pub struct Rules {
+pub(crate) struct Rules {
     /// How many digits a code has.
     pub digits: u32,
     /// How long it is good.
@@ -74,7 +74,7 @@ impl CodePurpose {
 
     /// What holds for its codes.
     #[must_use]
-    pub fn rules(self) -> Rules {
+    pub(crate) fn rules(self) -> Rules {
         let rules = |digits, minutes, seconds, daily| Rules {
             digits,
             lifetime: TimeDelta::minutes(minutes),
@@ -105,14 +105,14 @@ pub enum Asker {
 impl Asker {
     /// By whether they are where the subject has had a session.
     #[must_use]
-    pub fn of(is_familiar: bool) -> Self {
+    pub(crate) fn of(is_familiar: bool) -> Self {
         if is_familiar { Self::Owner } else { Self::Stranger }
     }
 }
 
 /// What somebody has of an e-mail.
 #[derive(Debug, Clone, Copy)]
-pub enum Received<'a> {
+pub(crate) enum Received<'a> {
     /// The code, as it was typed.
     Code(&'a str),
     /// The token of the link.
@@ -367,7 +367,7 @@ fn end(app: &App) -> UpdateMany<Entity> {
 
 /// Ends what codes and links for these purposes a subject still has: what they would prove is over, or was proven
 /// otherwise.
-pub async fn void_in(app: &App, tx: &Transaction, subject: &str, purposes: &[CodePurpose]) -> Result<()> {
+pub(crate) async fn void_in(app: &App, tx: &Transaction, subject: &str, purposes: &[CodePurpose]) -> Result<()> {
     for purpose in purposes {
         let of_purpose = end(app).filter(Column::Purpose.eq(*purpose)).filter(Column::Subject.eq(subject));
         of_purpose.filter(is_open()).exec(tx).await?;
@@ -376,7 +376,7 @@ pub async fn void_in(app: &App, tx: &Transaction, subject: &str, purposes: &[Cod
 }
 
 /// Ends every open code and link that went to an address: what is on its way there proves nothing any more.
-pub async fn void_address_in(app: &App, tx: &Transaction, address: &str) -> Result<()> {
+pub(crate) async fn void_address_in(app: &App, tx: &Transaction, address: &str) -> Result<()> {
     end(app).filter(Column::AddressKey.eq(mailbox::key(address))).filter(is_open()).exec(tx).await?;
     Ok(())
 }
@@ -412,7 +412,7 @@ pub async fn check(app: &App, purpose: CodePurpose, subject: &str, code: &str) -
 
 /// Whether the token of a link is right; it has no tries, because nobody guesses it. To be used up as a code is. Code:
 /// INVALID_CODE, at `input.token`.
-pub async fn check_link(app: &App, purpose: CodePurpose, token: &str) -> Result<CheckedCode> {
+pub(crate) async fn check_link(app: &App, purpose: CodePurpose, token: &str) -> Result<CheckedCode> {
     let (id, secret) = read_link_token(token).ok_or_else(invalid_link)?;
     let found = Entity::find_by_id(CodeId(id))
         .filter(Column::Purpose.eq(purpose))
@@ -442,31 +442,31 @@ pub async fn consume_in(app: &App, tx: &Transaction, code: &CheckedCode) -> Resu
 
 /// INVALID_CODE at `input.code`.
 #[must_use]
-pub fn invalid() -> Error {
+pub(crate) fn invalid() -> Error {
     UserError::input("code", UserErrorCode::InvalidCode).into()
 }
 
 /// INVALID_CODE at `input.token`.
 #[must_use]
-pub fn invalid_link() -> Error {
+pub(crate) fn invalid_link() -> Error {
     UserError::input("token", UserErrorCode::InvalidCode).into()
 }
 
 /// A code as people type or copy it: only its letters and digits, without the spaces, hyphens and invisible marks of
 /// direction between, the digits of other scripts as ours.
 #[must_use]
-pub fn plain(code: &str) -> String {
+pub(crate) fn plain(code: &str) -> String {
     code.chars().filter(|c| c.is_alphanumeric()).take(64).map(|c| digits::ascii(c).to_ascii_lowercase()).collect()
 }
 
 /// Forgets the codes of a subject that is about to be deleted.
-pub async fn erase_in(tx: &Transaction, subject: &str) -> Result<()> {
+pub(crate) async fn erase_in(tx: &Transaction, subject: &str) -> Result<()> {
     Entity::delete_many().filter(Column::Subject.eq(subject)).exec(tx).await?;
     Ok(())
 }
 
 /// Forgets the codes that went to an address whose owner is about to be deleted, by what is unique of it ([`mailbox::key`]).
-pub async fn erase_address_in(tx: &Transaction, address_key: &str) -> Result<()> {
+pub(crate) async fn erase_address_in(tx: &Transaction, address_key: &str) -> Result<()> {
     Entity::delete_many().filter(Column::AddressKey.eq(address_key)).exec(tx).await?;
     Ok(())
 }

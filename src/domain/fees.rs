@@ -34,7 +34,7 @@ const WHOLE: i128 = 1_000_000;
 
 /// The rate of a kind by the present settings, in millionths.
 #[must_use]
-pub fn rate(app: &App, kind: FeeKind) -> i64 {
+pub(crate) fn rate(app: &App, kind: FeeKind) -> i64 {
     let payments = &app.config.payments;
     match kind {
         FeeKind::Marketplace => payments.fee_marketplace,
@@ -46,7 +46,7 @@ pub fn rate(app: &App, kind: FeeKind) -> i64 {
 /// The fee of an amount, by a rate of 0 to 1,000,000 millionths: half a minor unit is rounded up, away from zero, so that
 /// the fee of what is taken back is the fee that was taken.
 #[must_use]
-pub fn fee(amount: i64, rate: i64) -> i64 {
+pub(crate) fn fee(amount: i64, rate: i64) -> i64 {
     let rate = i128::from(rate).clamp(0, WHOLE);
     let magnitude = (i128::from(amount.unsigned_abs()) * rate + WHOLE / 2) / WHOLE;
     // At most the amount itself, which fits.
@@ -55,8 +55,8 @@ pub fn fee(amount: i64, rate: i64) -> i64 {
 
 /// Divides an amount by weights: each part is the exact one, rounded down or up, and all sum to the whole. Larger
 /// remainders come first, then earlier parts; a weight of 0 gets nothing, unless all are 0: then they are equal.
-#[must_use]
-pub fn split(whole: i64, weights: &[u64]) -> Vec<i64> {
+#[cfg_attr(not(test), expect(dead_code, reason = "orders of several sellers divide their fees and discounts by it"))]
+pub(crate) fn split(whole: i64, weights: &[u64]) -> Vec<i64> {
     let equal = weights.iter().all(|weight| *weight == 0);
     let weights: Vec<i128> = weights.iter().map(|weight| if equal { 1 } else { i128::from(*weight) }).collect();
     let sum: i128 = weights.iter().sum();

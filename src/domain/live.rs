@@ -61,7 +61,7 @@ pub struct Step<T> {
 }
 
 /// How a stream's events become what followers get.
-pub trait Content: Send + Sync + 'static {
+pub(crate) trait Content: Send + Sync + 'static {
     /// What an event tells.
     type Item: Send + Sync + 'static;
     /// The kind of stream.
@@ -147,7 +147,7 @@ struct Follower<C: Content> {
 }
 
 /// Follows a stream: with `after`, first what was missed since then; without, from now on, a marker first.
-pub async fn follow<C: Content>(
+pub(crate) async fn follow<C: Content>(
     app: &App,
     actor: &Actor,
     client: &Client,

@@ -59,7 +59,7 @@ impl Role {
 
     /// What it allows.
     #[must_use]
-    pub fn permissions(self) -> &'static [Permission] {
+    pub(crate) fn permissions(self) -> &'static [Permission] {
         match self {
             Self::Seller => &[Sell],
             Self::SupportAgent => &[AnswerSupport, SeeAccounts, SeeContacts],
@@ -81,7 +81,7 @@ pub fn allows(role: Option<Role>, permission: Permission) -> bool {
 
 /// Whether whoever has the one role has everything that the other allows.
 #[must_use]
-pub fn covers(own: Option<Role>, other: Option<Role>) -> bool {
+pub(crate) fn covers(own: Option<Role>, other: Option<Role>) -> bool {
     other.is_none_or(|other| other.permissions().iter().all(|permission| allows(own, *permission)))
 }
 

@@ -62,7 +62,7 @@ const LINK: &str = "account_export";
 /// An archive as it is told of: without its bytes, which only who has its link fetches.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "account_export::Entity")]
-pub struct ExportRow {
+pub(crate) struct ExportRow {
     /// The archive's id.
     pub id: AccountExportId,
     /// When they asked.
@@ -90,7 +90,7 @@ impl Job for MakeExport {
 
 /// Asks for an archive of everything held about the actor; a message tells when it is there. Needs a recent
 /// authentication. Code: TOO_SOON.
-pub async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result<ExportRow> {
+pub(crate) async fn account_export(app: &App, actor: &Actor, client: &Client) -> Result<ExportRow> {
     let user = auth::require_recent_authentication(app, actor).await?.id;
     app.db
         .transact(async |tx| {
@@ -159,13 +159,13 @@ async fn make_export(app: &App, job: &job::Model, id: AccountExportId) -> Result
 }
 
 /// The actor's newest archive, as long as it is kept.
-pub async fn latest_export(app: &App, actor: &Actor) -> Result<Option<ExportRow>> {
+pub(crate) async fn latest_export(app: &App, actor: &Actor) -> Result<Option<ExportRow>> {
     let user = actor.require_user()?.id;
     app.db.read_one(kept(app, user).order_by_desc(account_export::Column::RequestedAt)).await
 }
 
 /// The actor's archives by id, as long as they are kept.
-pub async fn exports_by_id(
+pub(crate) async fn exports_by_id(
     app: &App,
     actor: &Actor,
     ids: &[AccountExportId],
@@ -185,14 +185,14 @@ fn kept(app: &App, user: UserId) -> Select<account_export::Entity> {
 
 /// Where an archive is fetched: whoever has the link, has the archive, until it goes.
 #[must_use]
-pub fn download_link(app: &App, id: AccountExportId) -> String {
+pub(crate) fn download_link(app: &App, id: AccountExportId) -> String {
     let seal = app.keys.fingerprint(LINK, &[&id.to_string()]);
     let token = URL_SAFE_NO_PAD.encode([id.0.as_bytes().as_slice(), &seal].concat());
     format!("{}/exports/{token}", app.config.base_url())
 }
 
 /// The archive of a link's token, as long as it is kept.
-pub async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
+pub(crate) async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
     let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == 16 + 32);
     let Some((id, seal)) = bytes.as_deref().map(|bytes| bytes.split_at(16)) else { return Ok(None) };
     let Ok(id) = Uuid::from_slice(id).map(AccountExportId) else { return Ok(None) };
@@ -207,7 +207,7 @@ pub async fn download(app: &App, token: &str) -> Result<Option<Vec<u8>>> {
 
 /// The actor wants to leave: it happens after the time to change one's mind; asking again changes nothing. Needs a recent
 /// authentication. Codes: LAST_OWNER, WALLET_NOT_EMPTY.
-pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result<DateTime<Utc>> {
+pub(crate) async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result<DateTime<Utc>> {
     let user = auth::require_recent_authentication(app, actor).await?.id;
     app.db
         .transact(async |tx| {
@@ -235,7 +235,7 @@ pub async fn account_delete(app: &App, actor: &Actor, client: &Client) -> Result
 }
 
 /// The actor stays after all; false when they had not wanted to leave.
-pub async fn account_delete_cancel(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
+pub(crate) async fn account_delete_cancel(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
@@ -252,7 +252,7 @@ pub async fn account_delete_cancel(app: &App, actor: &Actor, client: &Client) ->
 }
 
 /// When the actor's account is going to be deleted.
-pub async fn deletion_due(app: &App, actor: &Actor) -> Result<Option<DateTime<Utc>>> {
+pub(crate) async fn deletion_due(app: &App, actor: &Actor) -> Result<Option<DateTime<Utc>>> {
     let user = actor.require_user()?.id;
     Ok(app.db.one(account_deletion::Entity::find_by_id(user)).await?.map(|row| row.due_at))
 }

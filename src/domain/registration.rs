@@ -60,13 +60,13 @@ const MESSAGES: Domain = Domain {
 };
 
 /// Work that needs nothing but the program.
-pub type Run<T> = fn(&App) -> BoxFuture<'_, Result<T>>;
+pub(crate) type Run<T> = fn(&App) -> BoxFuture<'_, Result<T>>;
 
 /// Work at a provider of payments; gives how much was done.
-pub type Poll = fn(&App, ProviderKind) -> BoxFuture<'_, Result<u64>>;
+pub(crate) type Poll = fn(&App, ProviderKind) -> BoxFuture<'_, Result<u64>>;
 
 /// Work about a person, within a transaction in which their row is locked.
-pub type OfPerson<T> = for<'a> fn(&'a App, &'a Transaction, UserId) -> BoxFuture<'a, Result<T>>;
+pub(crate) type OfPerson<T> = for<'a> fn(&'a App, &'a Transaction, UserId) -> BoxFuture<'a, Result<T>>;
 
 /// What a domain hands over. Of what it has none, it says nothing: see [`Domain::named`].
 #[derive(Debug)]
@@ -118,7 +118,7 @@ pub struct Domain {
 impl Domain {
     /// A domain that hands nothing over but its name.
     #[must_use]
-    pub const fn named(name: &'static str) -> Self {
+    pub(crate) const fn named(name: &'static str) -> Self {
         Self {
             name,
             tables: &[],

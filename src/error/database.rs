@@ -9,7 +9,7 @@ use crate::catalogue::Text;
 
 /// Why the database did not do what it was asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DatabaseFailure {
+pub(crate) enum DatabaseFailure {
     /// It lost a race with another transaction, and may run again: serialization failure, deadlock, busy file.
     LostRace,
     /// Its time limit ended it.
@@ -31,7 +31,7 @@ pub enum DatabaseFailure {
 impl DatabaseFailure {
     /// What kind of failure an error is.
     #[must_use]
-    pub fn of(error: &DbErr) -> Self {
+    pub(crate) fn of(error: &DbErr) -> Self {
         match error {
             DbErr::ConnectionAcquire(_) => Self::NoConnection,
             DbErr::Conn(cause) => match of_runtime(cause) {
@@ -45,7 +45,7 @@ impl DatabaseFailure {
 
     /// What the caller is told, if it is not a bug.
     #[must_use]
-    pub fn refusal(self) -> Option<Refusal> {
+    pub(crate) fn refusal(self) -> Option<Refusal> {
         Some(match self {
             Self::TimeLimit => Refusal::of(Code::Timeout, Text::DatabaseSlow),
             Self::LostRace | Self::NoConnection => Refusal::of(Code::Unavailable, Text::DatabaseBusy),
@@ -60,13 +60,13 @@ impl DatabaseFailure {
     /// is uncertain. SQLite ends a transaction by itself when its disk is full, a file can't be read or written, or memory
     /// is short (<https://www.sqlite.org/lang_transaction.html>, 2.3).
     #[must_use]
-    pub fn spoils_connection(self) -> bool {
+    pub(crate) fn spoils_connection(self) -> bool {
         matches!(self, Self::ConnectionLost | Self::Standby | Self::Silence | Self::Machine)
     }
 
     /// What the caller is told when a commit failed: it may have been carried out, though its answer was lost.
     #[must_use]
-    pub fn unknown_outcome() -> Refusal {
+    pub(crate) fn unknown_outcome() -> Refusal {
         Refusal::of(Code::Unavailable, Text::OutcomeUnknown).with("outcome", "unknown")
     }
 }

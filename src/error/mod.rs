@@ -16,7 +16,7 @@ mod database;
 mod state;
 
 pub use crate::catalogue::Locale;
-pub use database::DatabaseFailure;
+pub(crate) use database::DatabaseFailure;
 pub use state::State;
 pub(crate) use state::for_each_state;
 
@@ -39,30 +39,30 @@ pub enum Error {
 
 impl Error {
     /// A failure inside, with a text for the operator.
-    pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(cause.into())
     }
 
     /// `BAD_REQUEST` with a message.
-    pub fn bad_request(message: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::Refused(Refusal::new(Code::BadRequest, message))
     }
 
     /// `UNAUTHENTICATED`: nobody is signed in, or no longer.
     #[must_use]
-    pub fn unauthenticated() -> Self {
+    pub(crate) fn unauthenticated() -> Self {
         Self::Refused(Refusal::of(Code::Unauthenticated, Text::Unauthenticated))
     }
 
     /// `FORBIDDEN`: signed in, but not allowed.
     #[must_use]
-    pub fn forbidden() -> Self {
+    pub(crate) fn forbidden() -> Self {
         Self::Refused(Refusal::of(Code::Forbidden, Text::Forbidden))
     }
 
     /// `NOT_FOUND` at `input.<field>`: there is nothing with this id that the actor may see.
     #[must_use]
-    pub fn not_found(field: &'static str) -> Self {
+    pub(crate) fn not_found(field: &'static str) -> Self {
         UserError::input(field, UserErrorCode::NotFound).into()
     }
 }
@@ -183,14 +183,14 @@ impl Refusal {
 
     /// A refusal without details, in words for people.
     #[must_use]
-    pub fn of(code: Code, text: Text<'static>) -> Self {
+    pub(crate) fn of(code: Code, text: Text<'static>) -> Self {
         let message = text.in_language(Locale::English);
         Self { text: Some(Box::new(text)), ..Self::new(code, message) }
     }
 
     /// A failure inside, as callers see it: the log has the cause.
     #[must_use]
-    pub fn internal() -> Self {
+    pub(crate) fn internal() -> Self {
         Self::of(Code::Internal, Text::Internal)
     }
 
@@ -203,7 +203,7 @@ impl Refusal {
 
     /// The first of several, with the others; `None` when there is none.
     #[must_use]
-    pub fn several(refusals: Vec<Self>) -> Option<Self> {
+    pub(crate) fn several(refusals: Vec<Self>) -> Option<Self> {
         let mut refusals = refusals.into_iter();
         let first = refusals.next()?;
         Some(Self { others: refusals.collect(), ..first })
@@ -211,7 +211,7 @@ impl Refusal {
 
     /// The same with another message, in words for developers.
     #[must_use]
-    pub fn saying(self, message: impl Into<String>) -> Self {
+    pub(crate) fn saying(self, message: impl Into<String>) -> Self {
         Self { message: message.into(), text: None, ..self }
     }
 
@@ -229,7 +229,7 @@ impl Refusal {
     }
 
     /// A limit was passed: says which, what it allows and what was asked.
-    pub fn over_limit(what: &'static str, limit: u64, requested: u64) -> Self {
+    pub(crate) fn over_limit(what: &'static str, limit: u64, requested: u64) -> Self {
         Self::of(Code::CostExceeded, Text::OverLimit { what: what.into(), limit, requested })
             .with("what", what)
             .with("limit", limit)
@@ -400,7 +400,7 @@ impl Reason {
 impl UserError {
     /// An error at `input.<field>`.
     #[must_use]
-    pub fn input(field: &'static str, code: UserErrorCode) -> Self {
+    pub(crate) fn input(field: &'static str, code: UserErrorCode) -> Self {
         Self { path: vec!["input", field], ..Self::whole(code) }
     }
 
@@ -419,14 +419,14 @@ impl UserError {
 
     /// Says in how long it is possible again, in whole seconds, rounded up.
     #[must_use]
-    pub fn retry_after(mut self, wait: TimeDelta) -> Self {
+    pub(crate) fn retry_after(mut self, wait: TimeDelta) -> Self {
         self.retry_after = Some((wait.as_seconds_f64().ceil() as i64).max(1));
         self
     }
 
     /// `INVALID` at `input.<field>`, with what is expected.
     #[must_use]
-    pub fn invalid(field: &'static str, reason: Reason) -> Self {
+    pub(crate) fn invalid(field: &'static str, reason: Reason) -> Self {
         Self { reason: Some(reason), ..Self::input(field, UserErrorCode::Invalid) }
     }
 

@@ -65,7 +65,7 @@ loaders! {
 /// What a person mainly does here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::user::UserKind")]
-pub enum UserKind {
+pub(crate) enum UserKind {
     /// Gathers, gives and buys.
     Customer,
     /// Sells what they make.
@@ -77,7 +77,7 @@ pub enum UserKind {
 /// How often somebody is told by e-mail what they have not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::digest_subscription::Digest")]
-pub enum Digest {
+pub(crate) enum Digest {
     /// No digest is sent.
     Off,
     /// Once a day, when there is something.
@@ -85,7 +85,7 @@ pub enum Digest {
 }
 
 /// A person who has an account.
-pub struct User(Person);
+pub(crate) struct User(Person);
 
 impl From<accounts::User> for User {
     fn from(user: accounts::User) -> Self {
@@ -138,7 +138,7 @@ impl User {
 #[Object]
 impl User {
     /// Opaque and typed: `user_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id().to_string().into()
     }
 
@@ -437,7 +437,7 @@ pub(super) async fn user_by_id(ctx: &Context<'_>, id: Option<UserId>) -> async_g
 
 /// A change of one's own profile. Absent leaves a field as it is; null clears it, where it can be empty.
 #[derive(InputObject)]
-pub struct ProfileUpdateInput {
+pub(crate) struct ProfileUpdateInput {
     /// A new user name; the next change is possible after a time that the operator set (30 days).
     username: MaybeUndefined<String>,
     /// At most 50 characters.
@@ -499,7 +499,7 @@ payload! {
 
 /// Conditions that all must hold.
 #[derive(InputObject, Default)]
-pub struct UserWhere {
+pub(crate) struct UserWhere {
     /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter. Single letters
     /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
     /// Costs 100.
@@ -511,7 +511,7 @@ pub struct UserWhere {
 /// In which order people are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::accounts::UserSort")]
-pub enum UserSort {
+pub(crate) enum UserSort {
     /// By user name, from A to Z.
     Username,
     /// Those who joined last, first.
@@ -520,7 +520,7 @@ pub enum UserSort {
 
 /// The root fields that read people.
 #[derive(Default)]
-pub struct AccountQuery;
+pub(crate) struct AccountQuery;
 
 #[Object]
 impl AccountQuery {
@@ -563,7 +563,7 @@ impl AccountQuery {
 
 /// One's own profile.
 #[derive(Default)]
-pub struct AccountMutation;
+pub(crate) struct AccountMutation;
 
 #[Object]
 impl AccountMutation {

@@ -35,7 +35,7 @@ loaders! {
 /// What happened to an account. More kinds come with later versions: show those you don't know by their name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::activity::ActivityKind")]
-pub enum ActivityKind {
+pub(crate) enum ActivityKind {
     /// It was made.
     Registered,
     /// Somebody signed in.
@@ -100,7 +100,7 @@ pub enum ActivityKind {
 }
 
 /// Something that happened to a person's account.
-pub struct Activity(Model);
+pub(crate) struct Activity(Model);
 
 impl From<Model> for Activity {
     fn from(row: Model) -> Self {
@@ -116,7 +116,7 @@ impl Listed for Activity {
 #[Object]
 impl Activity {
     /// Opaque and typed: `activity_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -157,7 +157,7 @@ impl Activity {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct ActivityWhere {
+pub(crate) struct ActivityWhere {
     /// Kinds of what happened.
     kinds: Option<Vec<ActivityKind>>,
     /// When it happened.

@@ -133,7 +133,7 @@ impl Common {
 
 /// All of them, to be registered with the graph. It has no value: there is nothing to resolve.
 #[derive(Debug)]
-pub enum Interfaces {}
+pub(crate) enum Interfaces {}
 
 impl OutputType for Interfaces {
     fn type_name() -> Cow<'static, str> {

@@ -3,21 +3,21 @@
 //! A resolver parses ids, turns the input into a command, calls the domain and wraps what comes back: no SQL, no
 //! role check, no business rule. `schema.graphql` is the contract; a test compares it with the code.
 
-pub mod accounts;
-pub mod activity;
-pub mod admin;
-pub mod auth;
+pub(crate) mod accounts;
+pub(crate) mod activity;
+pub(crate) mod admin;
+pub(crate) mod auth;
 pub mod engine;
-pub mod goals;
-pub mod interfaces;
-pub mod node;
-pub mod notifications;
-pub mod payments;
-pub mod posts;
-pub mod privacy;
-pub mod profiles;
-pub mod registration;
-pub mod wallets;
+pub(crate) mod goals;
+pub(crate) mod interfaces;
+pub(crate) mod node;
+pub(crate) mod notifications;
+pub(crate) mod payments;
+pub(crate) mod posts;
+pub(crate) mod privacy;
+pub(crate) mod profiles;
+pub(crate) mod registration;
+pub(crate) mod wallets;
 
 use std::sync::{LazyLock, OnceLock};
 
@@ -27,7 +27,7 @@ use chrono::{DateTime, Utc};
 use self::{engine::part::Part, registration::Noun};
 
 /// What each noun hands over to what works for all of them.
-pub static NOUNS: &[Noun] = &[
+pub(crate) static NOUNS: &[Noun] = &[
     registration::COMMON,
     auth::sign_in::GRAPH,
     accounts::GRAPH,
@@ -91,7 +91,7 @@ pub struct Subscription(
 );
 
 /// The whole graph.
-pub type Graph = Schema<Query, Mutation, Subscription>;
+pub(crate) type Graph = Schema<Query, Mutation, Subscription>;
 
 /// Builds the graph. Limits and rules are not here: `pipeline` goes through them before execution, once for each
 /// document, and `Fast` is what the executor calls leaving them to others.

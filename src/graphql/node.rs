@@ -42,7 +42,7 @@ use crate::{
     desc = "Opaque and typed, as in `post_01jc…`. The same object has the same id everywhere."
 ))]
 #[allow(clippy::large_enum_variant, reason = "short-lived, and one of a kind at a time")]
-pub enum Node {
+pub(crate) enum Node {
     /// A person.
     User(User),
     /// What only a person themselves, and staff who may see contacts, see of their profile.
@@ -107,7 +107,7 @@ pub enum Node {
 
 /// Fetching by id.
 #[derive(Default)]
-pub struct NodeQuery;
+pub(crate) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
@@ -149,7 +149,7 @@ async fn find(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<Node>>
 
 /// Something by the prefix of its type and its UUID, as far as the field shows it that leads to it otherwise; null for what
 /// can't be fetched by its id, too, such as a transfer of the ledger, which the log of what staff did names.
-pub async fn find_typed(ctx: &Context<'_>, prefix: &str, uuid: Uuid) -> async_graphql::Result<Option<Node>> {
+pub(crate) async fn find_typed(ctx: &Context<'_>, prefix: &str, uuid: Uuid) -> async_graphql::Result<Option<Node>> {
     static FINDS: LazyLock<HashMap<&str, Find>> =
         LazyLock::new(|| index(|noun| noun.ids.iter().map(|by_id| (by_id.prefix, by_id.find)).collect()));
     match FINDS.get(prefix) {
@@ -159,12 +159,12 @@ pub async fn find_typed(ctx: &Context<'_>, prefix: &str, uuid: Uuid) -> async_gr
 }
 
 /// Parses the id in a query: a wrong one is BAD_REQUEST.
-pub fn query_id<T: std::str::FromStr<Err = WrongId>>(id: &str) -> Result<T> {
+pub(crate) fn query_id<T: std::str::FromStr<Err = WrongId>>(id: &str) -> Result<T> {
     id.parse().map_err(|wrong: WrongId| Error::bad_request(format!("This is not the id of a {}.", wrong.expected)))
 }
 
 /// Parses the id in a mutation's input: a wrong one is a user error with its path.
-pub fn input_id<T: std::str::FromStr<Err = WrongId>>(field: &'static str, id: &str) -> Result<T> {
+pub(crate) fn input_id<T: std::str::FromStr<Err = WrongId>>(field: &'static str, id: &str) -> Result<T> {
     id.parse().map_err(|wrong: WrongId| {
         UserError::input(field, UserErrorCode::InvalidId).with("expected", wrong.expected).into()
     })
@@ -175,7 +175,7 @@ macro_rules! id_input {
     ($(#[$doc:meta])+ $name:ident, $id:literal $(, $field:ident: $text:literal)?) => {
         $(#[$doc])+
         #[derive(async_graphql::InputObject)]
-        pub struct $name {
+        pub(crate) struct $name {
             #[doc = $id]
             id: async_graphql::ID,
             $(

@@ -44,7 +44,7 @@ loaders! {
 /// What a notification is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::notification::NotificationKind")]
-pub enum NotificationKind {
+pub(crate) enum NotificationKind {
     /// Somebody likes your post or comment.
     Like,
     /// Somebody answered your post.
@@ -79,7 +79,7 @@ pub enum NotificationKind {
 }
 
 /// What a person was told.
-pub struct Notification(notifications::Notification);
+pub(crate) struct Notification(notifications::Notification);
 
 impl From<notifications::Notification> for Notification {
     fn from(row: notifications::Notification) -> Self {
@@ -96,7 +96,7 @@ impl Listed for Notification {
 #[Object]
 impl Notification {
     /// Opaque and typed: `notification_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -141,7 +141,7 @@ impl Notification {
 }
 
 /// Part of the list of your notifications, with the place of the live stream.
-pub struct NotificationConnection {
+pub(crate) struct NotificationConnection {
     list: Connection<Notification>,
     /// Taken before the list was read, and only when asked for.
     stream_head: Option<i64>,
@@ -168,7 +168,7 @@ impl NotificationConnection {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct NotificationWhere {
+pub(crate) struct NotificationWhere {
     /// Whether you have not read them. For those that you have read your 10,000 newest notifications are looked at.
     unread: Option<bool>,
     /// What they are about. Your 10,000 newest notifications are looked at.
@@ -184,7 +184,7 @@ impl From<NotificationWhere> for NotificationFilter {
 }
 
 /// One event of your notification stream.
-pub struct NotificationEvent {
+pub(crate) struct NotificationEvent {
     step: Step<News>,
     viewer: Uuid,
 }
@@ -275,7 +275,7 @@ pub(super) async fn unread_count(ctx: &Context<'_>) -> async_graphql::Result<Opt
 /// What came of `notificationMarkAllRead`.
 #[derive(SimpleObject)]
 #[graphql(complex)]
-pub struct NotificationMarkAllReadPayload {
+pub(crate) struct NotificationMarkAllReadPayload {
     /// How many were unread before.
     marked_count: i64,
     /// Why it was refused; empty when it was done.
@@ -301,7 +301,7 @@ impl Payload<u64> for NotificationMarkAllReadPayload {
 
 /// The mutations that mark notifications as read.
 #[derive(Default)]
-pub struct NotificationMutation;
+pub(crate) struct NotificationMutation;
 
 #[Object]
 impl NotificationMutation {
@@ -334,7 +334,7 @@ impl NotificationMutation {
 
 /// The subscription to one's own notifications.
 #[derive(Default)]
-pub struct NotificationSubscription;
+pub(crate) struct NotificationSubscription;
 
 #[Subscription]
 impl NotificationSubscription {

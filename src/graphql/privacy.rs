@@ -36,7 +36,7 @@ loaders! {
 }
 
 /// Everything held about you, to take along.
-pub struct AccountExport(ExportRow);
+pub(crate) struct AccountExport(ExportRow);
 
 impl From<ExportRow> for AccountExport {
     fn from(export: ExportRow) -> Self {
@@ -48,7 +48,7 @@ impl From<ExportRow> for AccountExport {
 #[Object]
 impl AccountExport {
     /// Opaque and typed: `export_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -106,7 +106,7 @@ payload! {
 /// What came of `accountDeleteCancel`.
 #[derive(SimpleObject)]
 #[graphql(complex)]
-pub struct AccountDeleteCancelPayload {
+pub(crate) struct AccountDeleteCancelPayload {
     /// Whether a deletion was canceled; false when there was none.
     canceled: bool,
     /// Why it was refused; empty when it was done.
@@ -132,7 +132,7 @@ impl Payload<bool> for AccountDeleteCancelPayload {
 
 /// Taking along, and leaving.
 #[derive(Default)]
-pub struct PrivacyMutation;
+pub(crate) struct PrivacyMutation;
 
 /// The rules of the mutations below.
 const RULES: &[Rule] = &[

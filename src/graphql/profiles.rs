@@ -36,7 +36,7 @@ loaders! {
 /// How far somebody has come in what they do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::profile::ExperienceLevel")]
-pub enum ExperienceLevel {
+pub(crate) enum ExperienceLevel {
     /// At the beginning.
     Entry,
     /// Works without help.
@@ -50,7 +50,7 @@ pub enum ExperienceLevel {
 /// How much time somebody has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::profile::Availability")]
-pub enum Availability {
+pub(crate) enum Availability {
     /// Whole working days.
     FullTime,
     /// Part of the day or week.
@@ -66,7 +66,7 @@ pub enum Availability {
 /// Something of a profile that can be absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::profiles::ProfileField")]
-pub enum ProfileField {
+pub(crate) enum ProfileField {
     /// The telephone number: `Profile.phone`.
     Phone,
     /// The country: `Profile.country`.
@@ -88,7 +88,7 @@ pub enum ProfileField {
 }
 
 /// What only a person themselves, and staff who may see contacts, see of their profile.
-pub struct Profile(profile::Model);
+pub(crate) struct Profile(profile::Model);
 
 impl From<profile::Model> for Profile {
     fn from(profile: profile::Model) -> Self {
@@ -100,7 +100,7 @@ impl From<profile::Model> for Profile {
 #[Object]
 impl Profile {
     /// Opaque and typed: `profile_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         ProfileId(self.0.user_id.0).to_string().into()
     }
 
@@ -169,7 +169,7 @@ impl Profile {
 /// The second step of joining, or a later change of it. Absent leaves a field as it is; null clears it. What the operator
 /// requires (`missingProfileFields`) has to be there afterwards.
 #[derive(InputObject)]
-pub struct ProfileCompleteInput {
+pub(crate) struct ProfileCompleteInput {
     /// With its country code (`+20…`), or as it is written in the country of the profile. A number that was verified is
     /// not any more when it changes.
     phone: MaybeUndefined<PhoneNumber>,
@@ -236,7 +236,7 @@ payload! {
 
 /// The second step of joining.
 #[derive(Default)]
-pub struct ProfileMutation;
+pub(crate) struct ProfileMutation;
 
 #[Object]
 impl ProfileMutation {

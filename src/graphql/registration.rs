@@ -15,7 +15,7 @@ use super::{
 
 /// What a noun of the graph hands over. Of what it has none, it says nothing: see [`Noun::EMPTY`].
 #[derive(Debug)]
-pub struct Noun {
+pub(crate) struct Noun {
     /// What holds of its mutations, a list for each file that has some.
     pub rules: &'static [&'static [Rule]],
     /// What of it is fetched by its id.
@@ -25,6 +25,7 @@ pub struct Noun {
     pub texts: &'static [Length],
     /// Its texts of 255 characters at most, each as `Object.field`. They are named so that a test finds a text that nobody
     /// thought of.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test looks that no longer text is forgotten"))]
     pub short_texts: &'static [&'static str],
     /// The interfaces beside `Node` that it has, each with its objects. The first object of all gives the interface its fields.
     pub interfaces: &'static [(&'static str, &'static [&'static str])],
@@ -34,11 +35,12 @@ pub struct Noun {
 
 impl Noun {
     /// One that hands nothing over.
-    pub const EMPTY: Self = Self { rules: &[], ids: &[], texts: &[], short_texts: &[], interfaces: &[], lists: &[] };
+    pub(crate) const EMPTY: Self =
+        Self { rules: &[], ids: &[], texts: &[], short_texts: &[], interfaces: &[], lists: &[] };
 }
 
 /// How long something is that a field has: of which object, which field, how long.
-pub type Length = (&'static str, &'static str, u64);
+pub(crate) type Length = (&'static str, &'static str, u64);
 
 /// What all of them have: errors, and pages of lists.
 pub(super) const COMMON: Noun = Noun {
@@ -49,7 +51,7 @@ pub(super) const COMMON: Noun = Noun {
 
 /// What `node` fetches by an id.
 #[derive(Debug, Clone, Copy)]
-pub struct ById {
+pub(crate) struct ById {
     /// What ids of this kind start with.
     pub prefix: &'static str,
     /// Fetches it, as far as the field shows it that leads to it otherwise.
@@ -57,12 +59,12 @@ pub struct ById {
 }
 
 /// Fetches something by the UUID of its id.
-pub type Find = for<'a> fn(&'a Context<'a>, Uuid) -> BoxFuture<'a, async_graphql::Result<Option<Node>>>;
+pub(crate) type Find = for<'a> fn(&'a Context<'a>, Uuid) -> BoxFuture<'a, async_graphql::Result<Option<Node>>>;
 
 impl ById {
     /// What a loader finds, as an object of the graph.
     #[must_use]
-    pub const fn loaded<L, T>(prefix: &'static str) -> Self
+    pub(crate) const fn loaded<L, T>(prefix: &'static str) -> Self
     where
         L: Loader<Key: From<Uuid>>,
         T: From<L::Value> + 'static,

@@ -38,7 +38,7 @@ pub(super) struct Identity {
 
 impl Identity {
     /// From the peer's address and the headers; those of proxies count where the peer is a trusted one.
-    pub fn of(app: &App, request: &Request) -> Self {
+    pub(crate) fn of(app: &App, request: &Request) -> Self {
         let headers = request.headers();
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
         let peer = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());

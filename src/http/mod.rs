@@ -15,7 +15,7 @@ mod middleware;
 mod permits;
 mod readiness;
 mod respond;
-pub mod routes;
+pub(crate) mod routes;
 mod serve;
 mod stranger;
 mod timeouts;

@@ -129,7 +129,7 @@ impl Bus {
 
     /// Every stream that is followed here, with what it is known to have reached; forgets those that no longer are.
     #[must_use]
-    pub fn followed(&self) -> Vec<(StreamKey, i64)> {
+    pub(crate) fn followed(&self) -> Vec<(StreamKey, i64)> {
         let mut streams = self.inner.streams.lock().unwrap_or_else(PoisonError::into_inner);
         streams.retain(|_, sender| sender.receiver_count() > 0);
         streams.iter().map(|(key, sender)| (*key, *sender.borrow())).collect()

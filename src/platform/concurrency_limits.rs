@@ -50,7 +50,7 @@ impl<K: Eq + Hash> ConcurrencyLimits<K> {
     }
 
     /// Forgets whoever has nothing under way.
-    pub fn forget_unused(&self) {
+    pub(crate) fn forget_unused(&self) {
         self.permits.forget_unused();
     }
 }

@@ -39,7 +39,7 @@ impl fmt::Debug for Keys {
 
 impl Keys {
     /// Derives the keys of the present secret, and those of former ones, with which tokens are still accepted.
-    pub fn derive(secret: &SecretString, old: &[SecretString]) -> Result<Self> {
+    pub(crate) fn derive(secret: &SecretString, old: &[SecretString]) -> Result<Self> {
         let sets = std::iter::once(secret).chain(old).map(KeySet::derive).collect::<Result<Vec<_>>>()?;
         Ok(Self { sets })
     }
@@ -52,7 +52,7 @@ impl Keys {
 
     /// The key of a `kid`.
     #[must_use]
-    pub fn verifying(&self, kid: &str) -> Option<&[u8]> {
+    pub(crate) fn verifying(&self, kid: &str) -> Option<&[u8]> {
         self.sets.iter().find(|set| set.id == kid).map(|set| set.access_token.as_slice())
     }
 
@@ -64,31 +64,31 @@ impl Keys {
 
     /// Whether a refresh token's secret part is ours, in constant time; former secrets count.
     #[must_use]
-    pub fn refresh_verify(&self, message: &[u8], seal: &[u8]) -> bool {
+    pub(crate) fn refresh_verify(&self, message: &[u8], seal: &[u8]) -> bool {
         self.sets.iter().any(|set| hmac::verify(&set.refresh_token, message, seal).is_ok())
     }
 
     /// What is kept of a short secret instead of the secret: a keyed hash over its purpose and parts, from which nobody
     /// without the key finds it, however few there are to try.
     #[must_use]
-    pub fn fingerprint(&self, purpose: &str, parts: &[&str]) -> Vec<u8> {
+    pub(crate) fn fingerprint(&self, purpose: &str, parts: &[&str]) -> Vec<u8> {
         self.sets[0].fingerprint(purpose, parts).as_ref().to_vec()
     }
 
     /// Every fingerprint that the secret may have been kept as: one for each former SECRET_KEY too.
-    pub fn fingerprints(&self, purpose: &str, parts: &[&str]) -> impl Iterator<Item = Vec<u8>> {
+    pub(crate) fn fingerprints(&self, purpose: &str, parts: &[&str]) -> impl Iterator<Item = Vec<u8>> {
         self.sets.iter().map(move |set| set.fingerprint(purpose, parts).as_ref().to_vec())
     }
 
     /// Whether a fingerprint is that of these parts, in constant time; former secrets count.
     #[must_use]
-    pub fn fingerprint_verify(&self, purpose: &str, parts: &[&str], fingerprint: &[u8]) -> bool {
+    pub(crate) fn fingerprint_verify(&self, purpose: &str, parts: &[&str], fingerprint: &[u8]) -> bool {
         self.sets.iter().any(|set| hmac::verify(&set.fingerprint, &message(purpose, parts), fingerprint).is_ok())
     }
 
     /// Seals bytes that have to be read again (AES-256-GCM, the nonce in front): nobody else reads or changes them, and
     /// they open for the same purpose only, such as `two_factor <user id>`.
-    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn seal(&self, purpose: &str, plain: &[u8]) -> Result<Vec<u8>> {
         let mut bytes = plain.to_vec();
         let nonce = self.sets[0]
             .seal
@@ -118,7 +118,7 @@ impl Keys {
 
     /// Whether a cursor's seal is ours; former secrets count, so that nobody loses their place when the secret changes.
     #[must_use]
-    pub fn cursor_verify(&self, sort: &str, bytes: &[u8], seal: &[u8]) -> bool {
+    pub(crate) fn cursor_verify(&self, sort: &str, bytes: &[u8], seal: &[u8]) -> bool {
         self.sets.iter().any(|set| set.cursor_seal(sort, bytes) == seal)
     }
 }
@@ -193,7 +193,7 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 }
 
 /// The key that development uses when SECRET_KEY is not set: generated once, kept in a file that only its owner reads.
-pub fn development_secret(file: &Path) -> std::io::Result<SecretString> {
+pub(crate) fn development_secret(file: &Path) -> std::io::Result<SecretString> {
     match std::fs::read_to_string(file) {
         Ok(text) if text.trim().len() >= 32 => return Ok(text.trim().to_owned().into()),
         Ok(_) => {}

@@ -9,7 +9,7 @@ const MOST: usize = 16_384;
 
 /// Asks for as many descriptors as the operator allows at all: the usual limit (1024) is of an age when programs could
 /// not have more, and is lower than what the system lets everybody have.
-pub fn raise() {
+pub(crate) fn raise() {
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
         tracing::warn!(%error, "the limit of open files could not be raised");
@@ -18,7 +18,7 @@ pub fn raise() {
 
 /// How many connections the process can have beside everything else.
 #[must_use]
-pub fn connections() -> usize {
+pub(crate) fn connections() -> usize {
     let limit = getrlimit(Resource::Nofile).current;
     limit.and_then(|limit| usize::try_from(limit).ok()).map_or(MOST, |limit| beside_the_rest(limit).min(MOST))
 }

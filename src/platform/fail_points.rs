@@ -33,7 +33,7 @@ impl FailPoints {
     }
 
     /// Somebody has come to this fail point.
-    pub async fn reach(&self, name: &'static str) {
+    pub(crate) async fn reach(&self, name: &'static str) {
         if self.stop_at.as_deref() == Some(name) {
             tracing::warn!(fail_point = name, "standing still here, as STOP_AT_STEP says");
             std::future::pending::<()>().await;

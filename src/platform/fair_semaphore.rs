@@ -16,7 +16,7 @@ pub struct FairSemaphore<K> {
 
 /// A permit of a caller's; given back when dropped.
 #[derive(Debug)]
-pub struct FairPermit {
+pub(crate) struct FairPermit {
     _own: Option<OwnedSemaphorePermit>,
     _common: Option<OwnedSemaphorePermit>,
 }
@@ -30,7 +30,7 @@ impl<K: Eq + Hash> FairSemaphore<K> {
 
     /// Waits for a permit. Whoever is given one has to be asked to go on, or dropped: held by somebody who is neither, it
     /// is lost to everybody.
-    pub async fn acquire(&self, caller: K) -> FairPermit {
+    pub(crate) async fn acquire(&self, caller: K) -> FairPermit {
         let own = self.callers.get_or_insert(caller, || Semaphore::new(self.of_one));
         // One's own first: whoever has none left waits there, and not in everybody's way. Neither is ever closed.
         let own = own.acquire_owned().await.ok();
@@ -38,7 +38,7 @@ impl<K: Eq + Hash> FairSemaphore<K> {
     }
 
     /// Forgets callers who have no permit.
-    pub fn forget_idle(&self) {
+    pub(crate) fn forget_idle(&self) {
         self.callers.forget_unused();
     }
 }

@@ -44,7 +44,7 @@ impl Ids {
 
 /// The id of what its name alone tells from others, and no table keeps: the same wherever and whenever it is made.
 #[must_use]
-pub fn named(name: &str) -> Uuid {
+pub(crate) fn named(name: &str) -> Uuid {
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&sha256(name.as_bytes())[..16]);
     Uuid::from_bytes(bytes)
@@ -52,13 +52,13 @@ pub fn named(name: &str) -> Uuid {
 
 /// A code of so many decimal digits (at most 18), every one as likely.
 #[must_use]
-pub fn random_digits(digits: u32) -> String {
+pub(crate) fn random_digits(digits: u32) -> String {
     random_of(b"0123456789", digits)
 }
 
 /// A text of so many characters of an alphabet of at most 256, every one as likely.
 #[must_use]
-pub fn random_of(alphabet: &[u8], length: u32) -> String {
+pub(crate) fn random_of(alphabet: &[u8], length: u32) -> String {
     // Bytes above the last whole multiple would make the first characters likelier: they are drawn again.
     let fair = 256 - 256 % alphabet.len();
     let mut text = String::with_capacity(length as usize);
@@ -86,7 +86,7 @@ pub fn random_token() -> String {
 /// # Panics
 ///
 /// When the operating system has no randomness: nothing may go on then.
-pub fn fill_random(bytes: &mut [u8]) {
+pub(crate) fn fill_random(bytes: &mut [u8]) {
     #[expect(clippy::expect_used, reason = "no key or id may be made without randomness")]
     aws_lc_rs::rand::fill(bytes).expect("the operating system gives random bytes");
 }

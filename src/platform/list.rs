@@ -28,10 +28,10 @@ use super::{
 use crate::error::{Error, Result};
 
 /// Counting and choosing stop here.
-pub const BOUND: u64 = 10_000;
+pub(crate) const BOUND: u64 = 10_000;
 
 /// As many values as a filter names at most.
-pub const MAX_VALUES: usize = 50;
+pub(crate) const MAX_VALUES: usize = 50;
 
 /// The id of a row in what is chosen before a page is read.
 const ID: &str = "id";
@@ -53,7 +53,7 @@ pub struct Span {
 
 impl Span {
     /// The same; BAD_REQUEST, where an end is beyond the years that the databases store and compare alike.
-    pub fn checked(self) -> Result<Self> {
+    pub(crate) fn checked(self) -> Result<Self> {
         let is_known = |time: DateTime<Utc>| (1..=9999).contains(&time.year());
         if [self.from, self.until].into_iter().flatten().all(is_known) {
             Ok(self)
@@ -65,7 +65,7 @@ impl Span {
 
 /// A span of numbers; either end may be open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Range {
+pub(crate) struct Range {
     /// This, or more.
     pub min: Option<i64>,
     /// This, or less.
@@ -74,7 +74,7 @@ pub struct Range {
 
 /// What a list is sorted by: a column, and another that breaks ties.
 #[derive(Debug, Clone, Copy)]
-pub struct Sorting<C> {
+pub(crate) struct Sorting<C> {
     /// Before the id.
     pub key: C,
     /// Different in each row.
@@ -85,19 +85,19 @@ pub struct Sorting<C> {
 
 impl<C> Sorting<C> {
     /// By a column and the id, greatest first.
-    pub fn descending(key: C, id: C) -> Self {
+    pub(crate) fn descending(key: C, id: C) -> Self {
         Self { key, id, descending: true }
     }
 
     /// By a column and the id, least first.
-    pub fn ascending(key: C, id: C) -> Self {
+    pub(crate) fn ascending(key: C, id: C) -> Self {
         Self { key, id, descending: false }
     }
 }
 
 /// Rows of an entity that meet conditions, in an order.
 #[derive(Debug)]
-pub struct List<E: EntityTrait> {
+pub(crate) struct List<E: EntityTrait> {
     sorting: Sorting<E::Column>,
     /// All of these hold.
     all: Vec<Expr>,
@@ -114,17 +114,17 @@ where
 {
     /// All rows, in this order.
     #[must_use]
-    pub fn sorted(sorting: Sorting<E::Column>) -> Self {
+    pub(crate) fn sorted(sorting: Sorting<E::Column>) -> Self {
         Self { sorting, all: Vec::new(), either: Vec::new(), candidates: None, is_hopeless: false }
     }
 
     /// Only rows that meet this condition, too.
-    pub fn filter(&mut self, condition: impl Into<Expr>) {
+    pub(crate) fn filter(&mut self, condition: impl Into<Expr>) {
         self.all.push(condition.into());
     }
 
     /// Only rows whose column has this value, where one is asked for.
-    pub fn equal(&mut self, column: E::Column, value: Option<impl Into<Value>>) {
+    pub(crate) fn equal(&mut self, column: E::Column, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.filter(column.eq(value.into()));
         }
@@ -134,7 +134,7 @@ where
     /// Of none, nothing meets that; more than [`MAX_VALUES`] are BAD_REQUEST.
     ///
     /// An index has the rows of each value in the list's order, not those of several: so the parts are merged.
-    pub fn any_of<T, V>(
+    pub(crate) fn any_of<T, V>(
         &mut self,
         column: E::Column,
         values: Option<&[T]>,
@@ -170,18 +170,18 @@ where
     }
 
     /// No rows at all.
-    pub fn nothing(&mut self) {
+    pub(crate) fn nothing(&mut self) {
         self.is_hopeless = true;
     }
 
     /// Only rows whose time is within a span; gives the condition, unless both ends are open.
-    pub fn during(&mut self, column: E::Column, span: Span) -> Result<Option<Expr>> {
+    pub(crate) fn during(&mut self, column: E::Column, span: Span) -> Result<Option<Expr>> {
         let Span { from, until } = span.checked()?;
         Ok(self.between([from.map(|from| column.gte(from)), until.map(|until| column.lt(until))]))
     }
 
     /// Only rows whose number is within a range; gives the condition, unless both ends are open.
-    pub fn within(&mut self, column: E::Column, Range { min, max }: Range) -> Option<Expr> {
+    pub(crate) fn within(&mut self, column: E::Column, Range { min, max }: Range) -> Option<Expr> {
         self.between([min.map(|min| column.gte(min)), max.map(|max| column.lte(max))])
     }
 
@@ -194,7 +194,7 @@ where
     /// Only the first [`BOUND`] whose ids this statement gives, as `id`: chosen before anything is sorted, so that no order of
     /// the list can make the database look at all of the table. Where several are named, the first one counts; says whether
     /// this is it.
-    pub fn among(&mut self, candidates: SelectStatement) -> bool {
+    pub(crate) fn among(&mut self, candidates: SelectStatement) -> bool {
         let is_first = self.candidates.is_none();
         self.candidates.get_or_insert(candidates);
         is_first
@@ -202,7 +202,7 @@ where
 
     /// Only the newest of the rows that meet one of these conditions, where there are any: as [`List::among`], of a list in
     /// another order than that of the time, which an index has for each of them.
-    pub fn among_newest(&mut self, db: &Database, time: E::Column, each: Vec<Expr>) {
+    pub(crate) fn among_newest(&mut self, db: &Database, time: E::Column, each: Vec<Expr>) {
         if each.is_empty() {
             return;
         }
@@ -215,7 +215,7 @@ where
 
     /// The same of the rows that these statements give: ids as `id`, and as `place` the time. Several of them may give the same
     /// row: it is left out when their parts are together, for a part that had to skip what others have would have no end.
-    pub fn among_newest_of_any(&mut self, statements: Vec<SelectStatement>) -> bool {
+    pub(crate) fn among_newest_of_any(&mut self, statements: Vec<SelectStatement>) -> bool {
         let newest = Ordered { descending: true, limit: BOUND + 1 };
         let parts = statements.into_iter().map(|statement| newest.nested(statement));
         let Some(all) = union(parts) else { return self.among(nobody()) };
@@ -227,7 +227,7 @@ where
 
     /// How many rows there are: of the candidates, where there are some; else in the list's own order, so that it is the index
     /// of this order that is read.
-    pub async fn total(&self, db: &Database) -> Result<Total> {
+    pub(crate) async fn total(&self, db: &Database) -> Result<Total> {
         if self.is_hopeless {
             return Ok(Total::exactly(0));
         }
@@ -260,7 +260,7 @@ where
     }
 
     /// A page, in one statement; in two with the total. `reading` joins what is read of other entities.
-    pub async fn page<P: PartialModelTrait>(
+    pub(crate) async fn page<P: PartialModelTrait>(
         self,
         db: &Database,
         page: &Page,
@@ -272,7 +272,7 @@ where
     }
 
     /// A page, in one statement.
-    pub async fn rows<P: PartialModelTrait>(
+    pub(crate) async fn rows<P: PartialModelTrait>(
         self,
         db: &Database,
         page: &Page,
@@ -283,7 +283,7 @@ where
     }
 
     /// A page, in one statement, where what is read depends on more than a type: `reading` joins it and names its columns.
-    pub async fn rows_read<T>(
+    pub(crate) async fn rows_read<T>(
         self,
         db: &Database,
         page: &Page,
@@ -369,7 +369,7 @@ where
 }
 
 /// The total of a list of which so many rows were counted, up to one more than [`BOUND`].
-pub fn counted_as_far(rows: i64) -> Total {
+pub(crate) fn counted_as_far(rows: i64) -> Total {
     let bound = BOUND.cast_signed();
     Total { count: std::cmp::min(bound, rows), is_exact: bound >= rows }
 }

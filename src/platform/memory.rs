@@ -36,7 +36,7 @@ impl<K: Eq + Hash> ExpiringSet<K> {
     }
 
     /// Forgets what is older.
-    pub fn forget_before(&self, before: DateTime<Utc>) {
+    pub(crate) fn forget_before(&self, before: DateTime<Utc>) {
         self.times.write().unwrap_or_else(PoisonError::into_inner).retain(|_, at| *at >= before);
     }
 }
@@ -54,12 +54,12 @@ impl<K: Hash + Eq> HighWaterMarks<K> {
 
     /// Whether this number or a higher one was seen.
     #[must_use]
-    pub fn has_reached(&self, key: &K, number: i64) -> bool {
+    pub(crate) fn has_reached(&self, key: &K, number: i64) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).is_some_and(|seen| *seen >= number)
     }
 
     /// Remembers a number.
-    pub fn raise(&self, key: K, number: i64) {
+    pub(crate) fn raise(&self, key: K, number: i64) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let highest = seen.get(&key).map_or(number, |known| number.max(*known));
         seen.put(key, highest);
@@ -80,7 +80,7 @@ impl<K> Default for WeakCache<K> {
 
 impl<K: Eq + Hash> WeakCache<K> {
     /// The thing of a key: the one in use, or a new one.
-    pub fn get_or_insert<T: Send + Sync + 'static>(&self, key: K, make: impl FnOnce() -> T) -> Arc<T> {
+    pub(crate) fn get_or_insert<T: Send + Sync + 'static>(&self, key: K, make: impl FnOnce() -> T) -> Arc<T> {
         let mut things = self.things.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(thing) = things.get(&key).and_then(Weak::upgrade).and_then(|thing| thing.downcast().ok()) {
             return thing;
@@ -92,7 +92,7 @@ impl<K: Eq + Hash> WeakCache<K> {
     }
 
     /// Forgets the keys whose thing nobody uses any more.
-    pub fn forget_unused(&self) {
+    pub(crate) fn forget_unused(&self) {
         self.things.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, thing| thing.strong_count() > 0);
     }
 }

@@ -4,12 +4,12 @@
 use std::{fmt, sync::OnceLock};
 
 /// The list; `D` is what its things have in common.
-pub struct OnceList<D: ?Sized> {
+pub(crate) struct OnceList<D: ?Sized> {
     first: OnceLock<Box<Link<D>>>,
 }
 
 /// A thing in a list, and where the next one comes. Beside it, so that it takes one allocation.
-pub struct Link<D: ?Sized, T: ?Sized = D> {
+pub(crate) struct Link<D: ?Sized, T: ?Sized = D> {
     next: OnceLock<Box<Link<D>>>,
     thing: T,
 }
@@ -17,7 +17,7 @@ pub struct Link<D: ?Sized, T: ?Sized = D> {
 impl<D: ?Sized, T> Link<D, T> {
     /// A thing that is to be added. Boxed, it becomes one of what all things have in common.
     #[must_use]
-    pub const fn new(thing: T) -> Self {
+    pub(crate) const fn new(thing: T) -> Self {
         Self { next: OnceLock::new(), thing }
     }
 }
@@ -25,7 +25,7 @@ impl<D: ?Sized, T> Link<D, T> {
 impl<D: ?Sized> OnceList<D> {
     /// The first thing in which `find` finds something; where there is none, one is made and added. Of several who add at
     /// once, one comes first, and the others look at what it added. `find` has to find it in what was made.
-    pub fn find_or_add<'a, T>(
+    pub(crate) fn find_or_add<'a, T>(
         &'a self,
         find: impl Fn(&'a D) -> Option<&'a T>,
         make: impl Fn() -> Box<Link<D>>,
@@ -41,7 +41,7 @@ impl<D: ?Sized> OnceList<D> {
     }
 
     /// What is in it, in the order in which it came.
-    pub fn things(&self) -> impl Iterator<Item = &D> {
+    pub(crate) fn things(&self) -> impl Iterator<Item = &D> {
         std::iter::successors(self.first.get(), |link| link.next.get()).map(|link| &link.thing)
     }
 }

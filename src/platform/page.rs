@@ -8,13 +8,13 @@ use super::crypto::Keys;
 use crate::error::{Error, Result};
 
 /// Most items that one page can have, whatever is asked for.
-pub const MAX_PAGE: i32 = 100;
+pub(crate) const MAX_PAGE: i32 = 100;
 /// Page when neither `first` nor `last` is given.
-pub const DEFAULT_PAGE: i32 = 20;
+pub(crate) const DEFAULT_PAGE: i32 = 20;
 
 /// The value that a list is sorted by, before the id breaks ties.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// A number, or a time in microseconds since 1970.
     Integer(i64),
     /// A point in time.
@@ -35,7 +35,7 @@ impl Key {
 
 /// A place in a sorted list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cursor {
+pub(crate) struct Cursor {
     /// Which list and sort it belongs to, such as `posts.newest`.
     pub sort: &'static str,
     /// Value of the sort column.
@@ -47,7 +47,7 @@ pub struct Cursor {
 impl Cursor {
     /// The opaque text. The seal keeps clients from making their own.
     #[must_use]
-    pub fn seal(&self, keys: &Keys) -> String {
+    pub(crate) fn seal(&self, keys: &Keys) -> String {
         let mut bytes = Vec::with_capacity(48);
         bytes.extend_from_slice(self.id.as_bytes());
         match &self.key {
@@ -70,7 +70,7 @@ impl Cursor {
     }
 
     /// Reads a cursor of the list and sort `sort`; anything else is BAD_REQUEST.
-    pub fn open(keys: &Keys, sort: &'static str, text: &str) -> Result<Self> {
+    pub(crate) fn open(keys: &Keys, sort: &'static str, text: &str) -> Result<Self> {
         let refuse =
             || Error::bad_request("This cursor is not one of this list in this order; start again without it.");
         let bytes = if text.len() <= 1024 { URL_SAFE_NO_PAD.decode(text).ok() } else { None }.ok_or_else(refuse)?;
@@ -91,7 +91,7 @@ impl Cursor {
 
 /// Which part of a list is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub(crate) struct Page {
     /// How many items, 0 to [`MAX_PAGE`].
     pub size: u64,
     /// Only what comes after this place.
@@ -106,7 +106,7 @@ pub struct Page {
 
 /// The first items of a list, from whichever end it is read: what can be loaded of many lists at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Beginning {
+pub(crate) struct Beginning {
     /// How many items, 0 to [`MAX_PAGE`].
     pub size: u64,
     /// Whether the list is read from its end.
@@ -116,7 +116,7 @@ pub struct Beginning {
 impl Beginning {
     /// The page that it is.
     #[must_use]
-    pub fn page(self) -> Page {
+    pub(crate) fn page(self) -> Page {
         let Self { size, reverse } = self;
         Page { size, after: None, before: None, backwards: false, reverse }
     }
@@ -124,7 +124,7 @@ impl Beginning {
 
 impl Page {
     /// From the connection arguments of a field; wrong ones are BAD_REQUEST. An empty cursor is none.
-    pub fn parse(
+    pub(crate) fn parse(
         keys: &Keys,
         sort: &'static str,
         first: Option<i32>,
@@ -151,19 +151,25 @@ impl Page {
 
     /// The same page of the list from its end to its beginning, where that is wanted.
     #[must_use]
-    pub fn reversed(self, reverse: bool) -> Self {
+    pub(crate) fn reversed(self, reverse: bool) -> Self {
         Self { reverse, ..self }
     }
 
     /// The beginning of the list, when it is asked for and nothing else.
     #[must_use]
-    pub fn beginning(&self) -> Option<Beginning> {
+    pub(crate) fn beginning(&self) -> Option<Beginning> {
         let is_beginning = self.after.is_none() && self.before.is_none() && !self.backwards;
         is_beginning.then_some(Beginning { size: self.size, reverse: self.reverse })
     }
 
     /// Conditions for `(column, id)`, and `ORDER BY … LIMIT …`; fetches one row more to learn whether there are more.
-    pub fn clauses(&self, column: &str, id: &str, descending: bool, values: &mut Vec<Value>) -> (Vec<String>, String) {
+    pub(crate) fn clauses(
+        &self,
+        column: &str,
+        id: &str,
+        descending: bool,
+        values: &mut Vec<Value>,
+    ) -> (Vec<String>, String) {
         let mut conditions = Vec::new();
         for (cursor, forwards) in [(&self.after, true), (&self.before, false)] {
             if let Some(cursor) = cursor {
@@ -178,7 +184,7 @@ impl Page {
 
     /// The conditions of this page for a list that is sorted by a column and an id: what the cursors say.
     #[must_use]
-    pub fn conditions(&self, column: Expr, id: Expr, descending: bool) -> Vec<Expr> {
+    pub(crate) fn conditions(&self, column: Expr, id: Expr, descending: bool) -> Vec<Expr> {
         let place = Expr::tuple([column, id]);
         let ends = [(&self.after, true), (&self.before, false)].into_iter();
         let condition = |(cursor, forwards): (&Option<Cursor>, bool)| {
@@ -192,26 +198,26 @@ impl Page {
 
     /// Whether rows are read with the greatest first, of a list that has the greatest first, or the least.
     #[must_use]
-    pub fn reads_descending(&self, descending: bool) -> bool {
+    pub(crate) fn reads_descending(&self, descending: bool) -> bool {
         (descending != self.reverse) != self.backwards
     }
 
     /// `ORDER BY … LIMIT …` alone.
     #[must_use]
-    pub fn order(&self, column: &str, id: &str, descending: bool) -> String {
+    pub(crate) fn order(&self, column: &str, id: &str, descending: bool) -> String {
         let direction = self.direction(descending);
         format!("ORDER BY {column} {direction}, {id} {direction} LIMIT {}", self.size + 1)
     }
 
     /// Which way rows are read of a list that has the greatest first, or the least.
     #[must_use]
-    pub fn direction(&self, descending: bool) -> &'static str {
+    pub(crate) fn direction(&self, descending: bool) -> &'static str {
         if self.reads_descending(descending) { "DESC" } else { "ASC" }
     }
 
     /// Makes a slice of the rows that [`Page::clauses`] fetched.
     #[must_use]
-    pub fn slice<T>(&self, mut rows: Vec<T>) -> Slice<T> {
+    pub(crate) fn slice<T>(&self, mut rows: Vec<T>) -> Slice<T> {
         let more = rows.len() as u64 > self.size;
         rows.truncate(self.size as usize);
         if self.backwards {
@@ -225,7 +231,7 @@ impl Page {
 
 /// Part of a list.
 #[derive(Debug, Clone)]
-pub struct Slice<T> {
+pub(crate) struct Slice<T> {
     /// The items, in the list's order.
     pub items: Vec<T>,
     /// Whether there are items before.
@@ -238,7 +244,7 @@ pub struct Slice<T> {
 
 /// How many items a list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Total {
+pub(crate) struct Total {
     /// So many, at least.
     pub count: i64,
     /// Whether these are all: counting stops at a bound.
@@ -248,7 +254,7 @@ pub struct Total {
 impl Total {
     /// So many, and no more: they were counted to their end.
     #[must_use]
-    pub fn exactly(count: i64) -> Self {
+    pub(crate) fn exactly(count: i64) -> Self {
         Self { count, is_exact: true }
     }
 }
@@ -262,12 +268,12 @@ impl<T> Default for Slice<T> {
 impl<T> Slice<T> {
     /// Of a list that has nothing.
     #[must_use]
-    pub fn nothing(page: &Page, with_total: bool) -> Self {
+    pub(crate) fn nothing(page: &Page, with_total: bool) -> Self {
         Self { total: with_total.then_some(Total::exactly(0)), ..page.slice(Vec::new()) }
     }
 
     /// The same part, of something else.
-    pub fn map<U>(self, convert: impl FnMut(T) -> U) -> Slice<U> {
+    pub(crate) fn map<U>(self, convert: impl FnMut(T) -> U) -> Slice<U> {
         Slice {
             items: self.items.into_iter().map(convert).collect(),
             has_previous: self.has_previous,

@@ -28,13 +28,13 @@ use crate::{
 /// A password as it is hashed, whatever keyboard it comes from: composed, in the forms of compatibility (NFKC), as NIST SP
 /// 800-63B asks for.
 #[must_use]
-pub fn normalised(password: &str) -> String {
+pub(crate) fn normalised(password: &str) -> String {
     password.nfkc().collect()
 }
 
 /// How many characters a password has.
 #[must_use]
-pub fn length(password: &str) -> usize {
+pub(crate) fn length(password: &str) -> usize {
     password.nfkc().count()
 }
 
@@ -122,14 +122,14 @@ impl Passwords {
 
 impl QueueSlot {
     /// A PHC string (`$argon2id$v=19$…`) of the password.
-    pub async fn hash(&self, password: String) -> Result<String> {
+    pub(crate) async fn hash(&self, password: String) -> Result<String> {
         let argon2 = self.passwords.argon2.clone();
         self.run(move || hash_now(&argon2, &normalised(&password))).await
     }
 
     /// Whether the password belongs to the hash. Without a hash the answer is no, after the same work. Hashes from before
     /// passwords were normalised are of what was typed: where that differs, it is tried, too.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
+    pub(crate) async fn verify(&self, password: String, hash: Option<String>) -> Result<bool> {
         let (argon2, decoy) = (self.passwords.argon2.clone(), Arc::clone(&self.passwords.decoy));
         self.run(move || {
             let known = hash.is_some();

@@ -38,7 +38,7 @@ pub struct Policy<L> {
 impl<K: Hash + Eq + Clone> Policy<Limiter<K>> {
     /// Counts every call.
     #[must_use]
-    pub const fn of_calls(name: &'static str, rate: fn(&Rates) -> Rate) -> Self {
+    pub(crate) const fn of_calls(name: &'static str, rate: fn(&Rates) -> Rate) -> Self {
         Self { name, rate, make: Limiter::new }
     }
 }
@@ -46,7 +46,7 @@ impl<K: Hash + Eq + Clone> Policy<Limiter<K>> {
 impl<K: Hash + Eq + Clone> Policy<Failures<K>> {
     /// Counts what failed.
     #[must_use]
-    pub const fn of_failures(name: &'static str, rate: fn(&Rates) -> Rate) -> Self {
+    pub(crate) const fn of_failures(name: &'static str, rate: fn(&Rates) -> Rate) -> Self {
         Self { name, rate, make: Failures::new }
     }
 }
@@ -86,7 +86,7 @@ impl Limiters {
     }
 
     /// Forgets idle callers.
-    pub fn forget_idle(&self) {
+    pub(crate) fn forget_idle(&self) {
         for counted in self.made.things() {
             counted.forget_idle();
         }
@@ -94,7 +94,7 @@ impl Limiters {
 }
 
 /// One policy with a state per key.
-pub struct Limiter<K: Hash + Eq + Clone> {
+pub(crate) struct Limiter<K: Hash + Eq + Clone> {
     name: &'static str,
     rate: Rate,
     state: RateLimiter<K, DashMapStateStore<K>, DefaultClock, StateInformationMiddleware>,
@@ -107,7 +107,7 @@ impl<K: Hash + Eq + Clone> fmt::Debug for Limiter<K> {
 }
 
 /// A policy that counts failures only: whoever succeeds is never held up, whoever failed too often is not heard for a while.
-pub struct Failures<K: Hash + Eq + Clone> {
+pub(crate) struct Failures<K: Hash + Eq + Clone> {
     limiter: Limiter<K>,
     /// Until when they are not heard.
     refused: Mutex<HashMap<K, (Instant, Remaining)>>,
@@ -122,12 +122,12 @@ impl<K: Hash + Eq + Clone> fmt::Debug for Failures<K> {
 impl<K: Hash + Eq + Clone> Failures<K> {
     /// A policy: as many failures as the rate's count, then one more each time that the rate allows one.
     #[must_use]
-    pub fn new(name: &'static str, rate: Rate) -> Self {
+    pub(crate) fn new(name: &'static str, rate: Rate) -> Self {
         Self { limiter: Limiter::new(name, rate), refused: Mutex::default() }
     }
 
     /// Refused while they have failed too often.
-    pub fn check(&self, key: &K) -> Result<(), Remaining> {
+    pub(crate) fn check(&self, key: &K) -> Result<(), Remaining> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((until, left)) = refused.get(key) else { return Ok(()) };
         match until.checked_duration_since(Instant::now()) {
@@ -137,7 +137,7 @@ impl<K: Hash + Eq + Clone> Failures<K> {
     }
 
     /// Counts a failure of theirs.
-    pub fn count(&self, key: &K) {
+    pub(crate) fn count(&self, key: &K) {
         let (left, wait) = match self.limiter.check(key) {
             Ok(left) if left.remaining > 0 => return,
             Ok(left) => (left, left.period / left.limit.max(1)),
@@ -162,7 +162,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Counted for Failures<K> {
 
 /// What is left to a caller; becomes the `RateLimit` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Remaining {
+pub(crate) struct Remaining {
     /// The policy's name.
     pub policy: &'static str,
     /// How many the policy allows in its period.
@@ -178,7 +178,7 @@ pub struct Remaining {
 impl<K: Hash + Eq + Clone> Limiter<K> {
     /// A policy: bursts up to the rate's count, refilled evenly over its period.
     #[must_use]
-    pub fn new(name: &'static str, rate: Rate) -> Self {
+    pub(crate) fn new(name: &'static str, rate: Rate) -> Self {
         let interval = rate.period / rate.count.get();
         let quota = Quota::with_period(interval.max(Duration::from_nanos(1)))
             .unwrap_or_else(|| Quota::per_second(NonZeroU32::MIN))
@@ -188,12 +188,12 @@ impl<K: Hash + Eq + Clone> Limiter<K> {
     }
 
     /// Takes one; refused when none is left.
-    pub fn check(&self, key: &K) -> Result<Remaining, Remaining> {
+    pub(crate) fn check(&self, key: &K) -> Result<Remaining, Remaining> {
         self.check_many(key, NonZeroU32::MIN)
     }
 
     /// Takes so many at once, or all that there can ever be where that is less; refused when they are not left.
-    pub fn check_many(&self, key: &K, count: NonZeroU32) -> Result<Remaining, Remaining> {
+    pub(crate) fn check_many(&self, key: &K, count: NonZeroU32) -> Result<Remaining, Remaining> {
         let answer = |remaining, retry_after| Remaining {
             policy: self.name,
             limit: self.rate.count.get(),
@@ -223,7 +223,7 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Counted for Limiter<K> {
 impl Remaining {
     /// The coded error for a call that was refused.
     #[must_use]
-    pub fn refusal(&self) -> Refusal {
+    pub(crate) fn refusal(&self) -> Refusal {
         let seconds = self.retry_after.as_secs_f64().ceil().max(1.0) as u64;
         Refusal::of(Code::RateLimited, Text::TooManyRequests { seconds })
             .with("retryAfter", seconds)
@@ -234,7 +234,7 @@ impl Remaining {
 
 /// What stands for an address: itself, for IPv6 its /64, which is what one subscriber gets.
 #[must_use]
-pub fn address_key(address: IpAddr) -> IpAddr {
+pub(crate) fn address_key(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let mut segments = v6.segments();

@@ -7,7 +7,7 @@ use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberI
 use crate::config::{Config, LogFormat};
 
 /// Installs the global subscriber; a second call changes nothing.
-pub fn init(config: &Config) {
+pub(crate) fn init(config: &Config) {
     // Our own line says what was migrated; those of each step can be asked for.
     let filter = format!("sea_orm_migration=warn,{}", config.log_level);
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));

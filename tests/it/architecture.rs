@@ -39,7 +39,7 @@ fn rank(name: &str) -> Option<usize> {
 }
 
 /// Every Rust source below a folder.
-pub fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

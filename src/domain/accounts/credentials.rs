@@ -63,17 +63,17 @@ impl From<HolderRow> for Holder {
 
 impl Holder {
     /// Whom codes for this person are for.
-    pub fn subject(&self) -> String {
+    pub(crate) fn subject(&self) -> String {
         self.user.id.to_string()
     }
 
     /// A message to the address, with the person's name where it is proven theirs.
-    pub fn greeted(&self, message: Message) -> Message {
+    pub(crate) fn greeted(&self, message: Message) -> Message {
         Message { is_proven: self.confirmed_at.is_some(), ..message }.with("name", &self.user.display_name)
     }
 
     /// Whether the address is theirs, proven or not: otherwise nothing is sent there on their behalf.
-    pub fn has_address(&self) -> bool {
+    pub(crate) fn has_address(&self) -> bool {
         policy::is_address(&self.email_key)
     }
 }

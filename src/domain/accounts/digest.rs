@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Whether and how often people get a digest: of the actor only; absent is off.
-pub async fn digests(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Digest>> {
+pub(crate) async fn digests(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Digest>> {
     let Some(own) = actor.user_id().filter(|own| ids.contains(own)) else { return Ok(HashMap::new()) };
     Ok(app.db.one(Entity::find_by_id(own)).await?.into_iter().map(|row| (own, row.digest)).collect())
 }
@@ -38,7 +38,12 @@ pub(super) async fn set_in(app: &App, tx: &Transaction, id: UserId, digest: Dige
 }
 
 /// Notes that people have got their digest, unless they got one after `before`; gives those of whom it was noted.
-pub async fn digest_sent_in(app: &App, tx: &Transaction, ids: &[UserId], before: DateTime<Utc>) -> Result<Vec<UserId>> {
+pub(crate) async fn digest_sent_in(
+    app: &App,
+    tx: &Transaction,
+    ids: &[UserId],
+    before: DateTime<Utc>,
+) -> Result<Vec<UserId>> {
     let told = Entity::update_many()
         .col_expr(Column::SentAt, Expr::val(app.clock.now()))
         .filter(any_id(Column::UserId, ids))

@@ -143,7 +143,7 @@ struct Marked {
 }
 
 /// Whose display names look like those of others.
-pub async fn lookalikes(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, bool>> {
+pub(crate) async fn lookalikes(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, bool>> {
     let select = likeness::Entity::find().filter(any_id(likeness::Column::UserId, ids));
     let found: Vec<Marked> = app.db.read(select).await?;
     Ok(found.into_iter().map(|marked| (marked.user_id, marked.is_lookalike)).collect())

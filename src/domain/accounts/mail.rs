@@ -17,7 +17,7 @@ const UNPROVEN_ADDRESS: Policy<Limiter<String>> = Policy::of_calls("unproven-add
 
 /// Sends a message about a person's account to their e-mail address, in their language, with their `name`; to none where
 /// the address turned out to be somebody else's.
-pub async fn email_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
+pub(crate) async fn email_in(app: &App, tx: &Transaction, user: UserId, message: Message) -> Result<()> {
     let Some(holder) = credentials::by_id_in(tx, user).await?.filter(Holder::has_address) else { return Ok(()) };
     let Holder { user: person, email: to, email_key, confirmed_at, .. } = holder;
     let is_proven = confirmed_at.is_some();

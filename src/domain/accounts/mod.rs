@@ -18,20 +18,20 @@ mod rows;
 
 use std::sync::Arc;
 
-pub use digest::{digest_sent_in, digests};
+pub(crate) use digest::{digest_sent_in, digests};
 pub(crate) use likenesses::check_title;
-pub use likenesses::lookalikes;
-pub use mail::email_in;
-pub use people::count_post_in;
+pub(crate) use likenesses::lookalikes;
+pub(crate) use mail::email_in;
+pub(crate) use people::count_post_in;
 pub(crate) use people::{NewPerson, find_in, insert_in, lock_in};
 pub(crate) use policy::email as email_address;
-pub use policy::{MAX_PASSWORD, MIN_PASSWORD};
 pub(crate) use privacy::erase_in;
-pub use profile::{ProfileUpdate, bio_set_in, profile_update};
-pub use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
+pub(crate) use profile::{ProfileUpdate, bio_set_in, profile_update};
+pub(crate) use queries::{Email, UserFilter, UserSort, emails, get, user_by_username, users, users_by_id};
 pub(crate) use queries::{joined, named};
 pub(crate) use registration::DOMAIN;
-pub use rows::{Person, UserCard, UserRow};
+pub use rows::UserRow;
+pub(crate) use rows::{Person, UserCard};
 
 /// A person as others may see them.
-pub type User = Arc<UserRow>;
+pub(crate) type User = Arc<UserRow>;

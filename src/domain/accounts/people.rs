@@ -96,7 +96,7 @@ pub(crate) async fn find_in(tx: &Transaction, id: UserId) -> Result<Option<User>
 }
 
 /// Changes a person's number of posts by one, within the transaction of the post.
-pub async fn count_post_in(tx: &Transaction, id: UserId, change: i64) -> Result<()> {
+pub(crate) async fn count_post_in(tx: &Transaction, id: UserId, change: i64) -> Result<()> {
     user::Entity::update_many()
         .col_expr(user::Column::PostCount, Expr::col(user::Column::PostCount).add(change))
         .filter(user::Column::Id.eq(id))

@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// Fewest characters of a password.
-pub const MIN_PASSWORD: usize = 10;
+pub(crate) const MIN_PASSWORD: usize = 10;
 /// Most characters of a password: more would only cost time.
-pub const MAX_PASSWORD: usize = 128;
+pub(crate) const MAX_PASSWORD: usize = 128;
 
 /// Names that would mislead, or that routes and addresses may need.
 const RESERVED: &[&str] = &[

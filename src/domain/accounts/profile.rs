@@ -26,7 +26,7 @@ use crate::{
 
 /// What to change: `None` leaves a field as it is.
 #[derive(Debug, Clone, Default)]
-pub struct ProfileUpdate {
+pub(crate) struct ProfileUpdate {
     /// Possible again only after the cool-down.
     pub username: Option<String>,
     /// May be cleared.
@@ -46,7 +46,7 @@ pub struct ProfileUpdate {
 }
 
 /// Changes the actor's profile. Codes: BLANK, TOO_SHORT, TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, TOO_SOON.
-pub async fn profile_update(app: &App, actor: &Actor, client: &Client, update: ProfileUpdate) -> Result<User> {
+pub(crate) async fn profile_update(app: &App, actor: &Actor, client: &Client, update: ProfileUpdate) -> Result<User> {
     actor.require_user()?;
     let update = validate(update)?;
     let result = app.db.transact(async |tx| apply_in(app, &tx, actor, client, &update).await).await;
@@ -58,7 +58,7 @@ pub async fn profile_update(app: &App, actor: &Actor, client: &Client, update: P
 
 /// Sets what a person says about themselves, cleaned and of the allowed length already, within the transaction of the
 /// rest of their profile.
-pub async fn bio_set_in(app: &App, tx: &Transaction, id: UserId, bio: &str) -> Result<()> {
+pub(crate) async fn bio_set_in(app: &App, tx: &Transaction, id: UserId, bio: &str) -> Result<()> {
     user::Entity::update_many()
         .col_expr(user::Column::Bio, Expr::val(bio))
         .col_expr(user::Column::UpdatedAt, Expr::val(app.clock.now()))

@@ -20,25 +20,25 @@ use crate::{
 };
 
 /// A person who has to be there.
-pub async fn get(app: &App, id: UserId) -> Result<User> {
+pub(crate) async fn get(app: &App, id: UserId) -> Result<User> {
     users_by_id(app, &Actor::System, &[id]).await?.remove(&id).ok_or_else(Error::unauthenticated)
 }
 
 /// People by id; everybody may see everybody.
-pub async fn users_by_id(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
+pub(crate) async fn users_by_id(app: &App, _actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, User>> {
     let users: Vec<UserRow> = app.db.read(user::Entity::find().filter(any_id(user::Column::Id, ids))).await?;
     Ok(users.into_iter().map(|user| (user.id, Arc::new(user))).collect())
 }
 
 /// A person by user name, whatever its case.
-pub async fn user_by_username(app: &App, _actor: &Actor, username: &str) -> Result<Option<User>> {
+pub(crate) async fn user_by_username(app: &App, _actor: &Actor, username: &str) -> Result<Option<User>> {
     let named = user::Entity::find().filter(user::Column::UsernameKey.eq(policy::lookup_key(username)));
     Ok(app.db.read_one::<UserRow, _>(named).await?.map(Arc::new))
 }
 
 /// What people have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UserFilter {
+pub(crate) struct UserFilter {
     /// Words of their names, each from its beginning.
     pub text: Option<String>,
     /// When they joined.
@@ -47,7 +47,7 @@ pub struct UserFilter {
 
 /// In which order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UserSort {
+pub(crate) enum UserSort {
     /// By user name.
     Username,
     /// Joined last, first.
@@ -57,7 +57,7 @@ pub enum UserSort {
 impl UserSort {
     /// What cursors of this order are tied to.
     #[must_use]
-    pub fn cursor_name(self) -> &'static str {
+    pub(crate) fn cursor_name(self) -> &'static str {
         match self {
             Self::Username => "users.username",
             Self::Newest => "users.newest",
@@ -74,7 +74,7 @@ impl UserSort {
 
     /// A person's place in this order.
     #[must_use]
-    pub fn cursor(self, user: &UserRow) -> Cursor {
+    pub(crate) fn cursor(self, user: &UserRow) -> Cursor {
         let key = match self {
             Self::Username => Key::Text(policy::key(&user.username)),
             Self::Newest => Key::Time(user.created_at),
@@ -84,7 +84,7 @@ impl UserSort {
 }
 
 /// People, a page at a time.
-pub async fn users(
+pub(crate) async fn users(
     app: &App,
     _actor: &Actor,
     filter: &UserFilter,
@@ -121,7 +121,7 @@ pub(crate) fn named(app: &App, text: Option<&str>, list: &mut List<user::Entity>
 
 /// An e-mail address, as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Email {
+pub(crate) struct Email {
     /// Null when the account has none: it never proved the one that it had, and somebody else did.
     pub address: Option<String>,
     /// Whether it is proven.
@@ -139,7 +139,7 @@ struct Address {
 }
 
 /// E-mail addresses: one's own, and those of others for who may see contacts.
-pub async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Email>> {
+pub(crate) async fn emails(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Email>> {
     let sees_all = actor.may(Permission::SeeContacts);
     let visible: Vec<UserId> = ids.iter().copied().filter(|id| sees_all || actor.user_id() == Some(*id)).collect();
     if visible.is_empty() {

@@ -66,7 +66,7 @@ impl From<user::Model> for UserRow {
 /// What most lists show of a person.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "user::Entity")]
-pub struct UserCard {
+pub(crate) struct UserCard {
     /// The person's id.
     pub id: UserId,
     /// As the person writes it.
@@ -79,7 +79,7 @@ pub struct UserCard {
 
 /// A person, whole or only their card.
 #[derive(Debug, Clone)]
-pub enum Person {
+pub(crate) enum Person {
     /// What most lists show.
     Card(Arc<UserCard>),
     /// The whole row.
@@ -89,7 +89,7 @@ pub enum Person {
 impl Person {
     /// The person's id.
     #[must_use]
-    pub fn id(&self) -> UserId {
+    pub(crate) fn id(&self) -> UserId {
         match self {
             Self::Card(card) => card.id,
             Self::Whole(user) => user.id,
@@ -98,7 +98,7 @@ impl Person {
 
     /// As the person writes it.
     #[must_use]
-    pub fn username(&self) -> &str {
+    pub(crate) fn username(&self) -> &str {
         match self {
             Self::Card(card) => &card.username,
             Self::Whole(user) => &user.username,
@@ -107,7 +107,7 @@ impl Person {
 
     /// What others see.
     #[must_use]
-    pub fn display_name(&self) -> &str {
+    pub(crate) fn display_name(&self) -> &str {
         match self {
             Self::Card(card) => &card.display_name,
             Self::Whole(user) => &user.display_name,
@@ -116,7 +116,7 @@ impl Person {
 
     /// Address of a picture.
     #[must_use]
-    pub fn avatar_url(&self) -> Option<&str> {
+    pub(crate) fn avatar_url(&self) -> Option<&str> {
         match self {
             Self::Card(card) => card.avatar_url.as_deref(),
             Self::Whole(user) => user.avatar_url.as_deref(),

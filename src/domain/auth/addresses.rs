@@ -112,7 +112,12 @@ fn already_registered(owner: &Holder) -> Message {
 /// Asks for a code to prove an address. Without one: the signed-in person's own; codes ALREADY_VERIFIED,
 /// CODE_SENT_JUST_NOW, TOO_MANY_CODES. With one, the answer is the same whether or not anything waits there; codes BLANK,
 /// TOO_LONG, INVALID, INVALID_CHARACTERS.
-pub async fn email_verification_send(app: &App, actor: &Actor, client: &Client, email: Option<&str>) -> Result<()> {
+pub(crate) async fn email_verification_send(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    email: Option<&str>,
+) -> Result<()> {
     if let Some(email) = email {
         let email = policy::email("email", email)?;
         throttle_send(app, client, None)?;
@@ -139,7 +144,7 @@ pub async fn email_verification_send(app: &App, actor: &Actor, client: &Client, 
 
 /// Proves an address: by the link of its e-mail, or by the code, of the signed-in person's own or of one that is named.
 /// Codes: INVALID_CODE, ALREADY_VERIFIED.
-pub async fn email_verify(
+pub(crate) async fn email_verify(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -192,7 +197,7 @@ async fn holder_to_verify(app: &App, actor: &Actor, client: &Client, email: Opti
 
 /// Asks for another address, to which a code is sent; whether it is taken does not show. Needs a recent authentication.
 /// Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS, ALREADY_VERIFIED, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
-pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, email: &str) -> Result<()> {
+pub(crate) async fn email_change_request(app: &App, actor: &Actor, client: &Client, email: &str) -> Result<()> {
     actor.require_user()?;
     let id = recent_authentication::require_recent_authentication(app, actor).await?.id;
     let email = policy::email("email", email)?;
@@ -223,7 +228,12 @@ pub async fn email_change_request(app: &App, actor: &Actor, client: &Client, ema
 }
 
 /// Replaces the address by the one that the e-mail was sent to, which is proven by it. Codes: INVALID_CODE, TAKEN.
-pub async fn email_change_confirm(app: &App, actor: &Actor, client: &Client, received: Received<'_>) -> Result<User> {
+pub(crate) async fn email_change_confirm(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    received: Received<'_>,
+) -> Result<User> {
     let id = actor.require_user()?.id;
     let (purpose, subject) = (CodePurpose::EmailChange, id.to_string());
     let (code, field) = match received {

@@ -34,7 +34,7 @@ use crate::{
 const TRIES: i64 = 5;
 
 /// Signs in by the second proof. Codes: INVALID_CHALLENGE, METHOD_NOT_AVAILABLE, INVALID_CODE, ACCOUNT_SUSPENDED.
-pub async fn two_factor_verify(
+pub(crate) async fn two_factor_verify(
     app: &App,
     client: &Client,
     challenge_token: &str,
@@ -166,7 +166,7 @@ struct Recipient {
 
 /// Sends the code of a challenge, or another one; gives when it ends. Codes: INVALID_CHALLENGE, METHOD_NOT_AVAILABLE,
 /// CODE_SENT_JUST_NOW, TOO_MANY_CODES.
-pub async fn two_factor_code_send(
+pub(crate) async fn two_factor_code_send(
     app: &App,
     client: &Client,
     challenge_token: &str,

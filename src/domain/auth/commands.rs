@@ -58,7 +58,7 @@ pub struct Register {
 
 /// What came of a registration.
 #[derive(Debug, Clone)]
-pub enum Registered {
+pub(crate) enum Registered {
     /// Signed in at once.
     Session(Box<IssuedSession>),
     /// The address has to be confirmed first. The same when the address has an account already.
@@ -77,7 +77,7 @@ struct NewUser {
 
 /// Makes an account, or corrects the address of one that waits to be confirmed, see `corrections`. Codes: BLANK, TOO_SHORT,
 /// TOO_LONG, INVALID, INVALID_CHARACTERS, RESERVED, TAKEN, PASSWORD_TOO_WEAK.
-pub async fn register(app: &App, client: &Client, command: Register) -> Result<Registered> {
+pub(crate) async fn register(app: &App, client: &Client, command: Register) -> Result<Registered> {
     let valid = validate(app, command)?;
     let slot = app.passwords.enter(Caller::Stranger)?;
     throttle_register(app, client)?;
@@ -240,7 +240,7 @@ fn taken(field: &'static str) -> Error {
 
 /// A wish to come in.
 #[derive(Debug, Clone)]
-pub struct Login {
+pub(crate) struct Login {
     /// E-mail address or user name.
     pub login: String,
     /// As it was typed; spaces count.
@@ -248,7 +248,7 @@ pub struct Login {
 }
 
 /// Signs in. Codes: INVALID_CREDENTIALS, EMAIL_NOT_CONFIRMED, ACCOUNT_SUSPENDED. An unknown account costs the same work as a wrong password.
-pub async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn> {
+pub(crate) async fn login(app: &App, client: &Client, command: Login) -> Result<SignIn> {
     let key = policy::lookup_key(&command.login);
     let refuse = || Error::from(UserError::whole(UserErrorCode::InvalidCredentials));
     if passwords::length(command.password.expose_secret()) > policy::MAX_PASSWORD {

@@ -34,7 +34,7 @@ use crate::{
 
 /// What accounts have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccountFilter {
+pub(crate) struct AccountFilter {
     /// Words of their names, each from its beginning.
     pub text: Option<String>,
     /// The beginning of the e-mail address.
@@ -48,7 +48,7 @@ pub struct AccountFilter {
 }
 
 /// Accounts, a page at a time. By e-mail address only for those who may see addresses; FORBIDDEN otherwise.
-pub async fn accounts(
+pub(crate) async fn accounts(
     app: &App,
     actor: &Actor,
     filter: &AccountFilter,
@@ -130,7 +130,7 @@ fn filter_standing(app: &App, filter: &AccountFilter, list: &mut List<user::Enti
 
 /// What is behind a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccountOverview {
+pub(crate) struct AccountOverview {
     /// What they may do beyond their own affairs.
     pub role: Option<Role>,
     /// Whether the e-mail address was proven theirs.
@@ -146,7 +146,7 @@ pub struct AccountOverview {
 }
 
 /// What is behind people: behind everybody for those who may see it, for others behind themselves only.
-pub async fn overviews(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, AccountOverview>> {
+pub(crate) async fn overviews(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, AccountOverview>> {
     let own = actor.user_id();
     let mut seen: Vec<_> = ids.to_vec();
     seen.retain(|id| own == Some(*id) || actor.may(Permission::SeeAccounts));

@@ -37,7 +37,7 @@ use crate::{
 
 /// Changes the actor's password; the old one is asked for. Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK,
 /// WRONG_PASSWORD, NO_PASSWORD.
-pub async fn password_change(
+pub(crate) async fn password_change(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -81,7 +81,7 @@ pub async fn password_change(
 
 /// Asks for a code to choose a new password: only a job, so that the answer and its work are the same whether or not
 /// there is an account. Codes: BLANK, TOO_LONG, INVALID, INVALID_CHARACTERS.
-pub async fn password_reset_request(app: &App, client: &Client, email: &str) -> Result<()> {
+pub(crate) async fn password_reset_request(app: &App, client: &Client, email: &str) -> Result<()> {
     let email = policy::email("email", email)?;
     throttle_send(app, client, None)?;
     let reset = SendReset { email, address: client.address, user_agent: client.user_agent.clone() };
@@ -131,7 +131,7 @@ async fn send_code_in(app: &App, tx: &Transaction, holder: &Holder, client: &Cli
 
 /// What proves whose an account is to which nobody can sign in.
 #[derive(Debug, Clone, Copy)]
-pub enum ResetProof<'a> {
+pub(crate) enum ResetProof<'a> {
     /// The token of the e-mail's link.
     Link(&'a str),
     /// The e-mail's code.
@@ -145,7 +145,7 @@ pub enum ResetProof<'a> {
 
 /// Chooses a new password by the link of an e-mail, or by its code and the address; the first one where there was none.
 /// Codes: BLANK, TOO_SHORT, TOO_LONG, PASSWORD_TOO_WEAK, INVALID_CODE.
-pub async fn password_reset_confirm(
+pub(crate) async fn password_reset_confirm(
     app: &App,
     client: &Client,
     proof: ResetProof<'_>,

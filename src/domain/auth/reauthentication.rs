@@ -34,7 +34,7 @@ use crate::{
 
 /// One proof of who is signed in.
 #[derive(Debug, Clone)]
-pub enum Proof {
+pub(crate) enum Proof {
     /// The password of the account.
     Password(SecretString),
     /// A code of the authenticator app.
@@ -88,7 +88,7 @@ struct MeansRow {
 
 /// Authenticates the session anew; gives until when that is recent. Codes: METHOD_NOT_AVAILABLE, WRONG_PASSWORD,
 /// INVALID_CODE.
-pub async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Proof) -> Result<DateTime<Utc>> {
+pub(crate) async fn reauthenticate(app: &App, actor: &Actor, client: &Client, proof: Proof) -> Result<DateTime<Utc>> {
     let user = actor.require_session()?;
     let means = means(app, user).await?;
     if !means.methods.contains(&proof.method()) {
@@ -176,7 +176,7 @@ async fn still_in(tx: &Transaction, user: &SignedIn, password_hash: Option<Strin
 
 /// Sends the code by which somebody with neither password nor app proves who they are; gives when it ends. Codes:
 /// METHOD_NOT_AVAILABLE, CODE_SENT_JUST_NOW, TOO_MANY_CODES.
-pub async fn reauthentication_code_send(app: &App, actor: &Actor) -> Result<DateTime<Utc>> {
+pub(crate) async fn reauthentication_code_send(app: &App, actor: &Actor) -> Result<DateTime<Utc>> {
     let user = actor.require_session()?;
     let means = means(app, user).await?;
     if !means.methods.contains(&Method::Email) {

@@ -20,7 +20,7 @@ pub const RECENT_AUTHENTICATION: TimeDelta = TimeDelta::minutes(5);
 
 /// Refuses unless the session was authenticated within the last five minutes. REAUTHENTICATION_REQUIRED with `methods`;
 /// UNAUTHENTICATED and TWO_FACTOR_SETUP_REQUIRED as [`Actor::require_user`] gives them.
-pub async fn require_recent_authentication<'a>(app: &App, actor: &'a Actor) -> Result<&'a SignedIn> {
+pub(crate) async fn require_recent_authentication<'a>(app: &App, actor: &'a Actor) -> Result<&'a SignedIn> {
     check(app, actor.require_user()?).await
 }
 
@@ -41,7 +41,7 @@ async fn check<'a>(app: &App, user: &'a SignedIn) -> Result<&'a SignedIn> {
 }
 
 /// Whether the session was authenticated within the last five minutes.
-pub async fn is_recently_authenticated(app: &App, actor: &Actor) -> Result<bool> {
+pub(crate) async fn is_recently_authenticated(app: &App, actor: &Actor) -> Result<bool> {
     let (at, _) = authenticated(app, actor.require_user()?).await?;
     Ok(app.clock.now() < at + RECENT_AUTHENTICATION)
 }

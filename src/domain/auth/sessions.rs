@@ -132,7 +132,7 @@ enum Refreshed {
 }
 
 /// Exchanges a refresh token for new tokens. Code: INVALID_REFRESH_TOKEN.
-pub async fn token_refresh(app: &App, client: &Client, token: &str) -> Result<IssuedSession> {
+pub(crate) async fn token_refresh(app: &App, client: &Client, token: &str) -> Result<IssuedSession> {
     let refuse = || Error::from(UserError::input("refreshToken", UserErrorCode::InvalidRefreshToken));
     let (id, generation) = tokens::open_refresh_token(&app.keys, token).ok_or_else(refuse)?;
     let refreshed = app
@@ -236,7 +236,7 @@ pub(crate) fn ended(app: &App, sessions: &[SessionId]) {
 }
 
 /// Ends the session by which the actor asks.
-pub async fn logout(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
+pub(crate) async fn logout(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
     let user = actor.require_session()?;
     let session_id = user.session_id;
     app.db
@@ -250,7 +250,7 @@ pub async fn logout(app: &App, actor: &Actor, client: &Client) -> Result<bool> {
 }
 
 /// Ends the session of a refresh token, for a browser whose access token is over; false when it is over, too.
-pub async fn logout_by_refresh_token(app: &App, client: &Client, token: &str) -> Result<bool> {
+pub(crate) async fn logout_by_refresh_token(app: &App, client: &Client, token: &str) -> Result<bool> {
     let Some((id, generation)) = tokens::open_refresh_token(&app.keys, token) else { return Ok(false) };
     let ended = app
         .db
@@ -272,7 +272,7 @@ pub async fn logout_by_refresh_token(app: &App, client: &Client, token: &str) ->
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActiveSession {
+pub(crate) struct ActiveSession {
     /// The row of `sessions`.
     pub session: session::Model,
     /// Whether it is the one by which they ask.
@@ -286,7 +286,7 @@ impl ActiveSession {
 }
 
 /// The actor's sessions that go on, last used first, at most 100.
-pub async fn active_sessions(app: &App, actor: &Actor) -> Result<Vec<ActiveSession>> {
+pub(crate) async fn active_sessions(app: &App, actor: &Actor) -> Result<Vec<ActiveSession>> {
     let user = actor.require_session()?;
     let newest =
         going_on(app, user).order_by_desc(session::Column::RotatedAt).order_by_desc(session::Column::Id).limit(100);
@@ -295,7 +295,11 @@ pub async fn active_sessions(app: &App, actor: &Actor) -> Result<Vec<ActiveSessi
 }
 
 /// The actor's sessions that go on, by id.
-pub async fn sessions_by_id(app: &App, actor: &Actor, ids: &[SessionId]) -> Result<HashMap<SessionId, ActiveSession>> {
+pub(crate) async fn sessions_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[SessionId],
+) -> Result<HashMap<SessionId, ActiveSession>> {
     let Ok(user) = actor.require_session() else { return Ok(HashMap::new()) };
     let sessions = app.db.all(going_on(app, user).filter(any_id(session::Column::Id, ids))).await?;
     Ok(sessions.into_iter().map(|session| (session.id, ActiveSession::of(user, session))).collect())
@@ -311,7 +315,7 @@ pub(super) fn is_live(now: DateTime<Utc>) -> Expr {
 }
 
 /// Ends one of the actor's own sessions. Code: NOT_FOUND.
-pub async fn session_revoke(app: &App, actor: &Actor, client: &Client, id: SessionId) -> Result<()> {
+pub(crate) async fn session_revoke(app: &App, actor: &Actor, client: &Client, id: SessionId) -> Result<()> {
     let user = actor.require_session()?;
     app.db
         .transact(async |tx| {
@@ -328,7 +332,7 @@ pub async fn session_revoke(app: &App, actor: &Actor, client: &Client, id: Sessi
 }
 
 /// Ends all of the actor's sessions but the one by which they ask; gives how many.
-pub async fn sessions_revoke_others(app: &App, actor: &Actor, client: &Client) -> Result<i64> {
+pub(crate) async fn sessions_revoke_others(app: &App, actor: &Actor, client: &Client) -> Result<i64> {
     let user = actor.require_session()?;
     let revoked = app
         .db
@@ -398,7 +402,7 @@ pub async fn sweep(app: &App) -> Result<()> {
 }
 
 /// Deletes sessions that ended or expired a month ago; gives how many.
-pub async fn prune(app: &App) -> Result<u64> {
+pub(crate) async fn prune(app: &App) -> Result<u64> {
     let before = app.clock.now() - TimeDelta::days(30);
     let expired = app.db.delete_before("sessions", "expires_at", before).await?;
     Ok(expired + app.db.delete_before("sessions", "ended_at", before).await?)

@@ -31,7 +31,7 @@ const CHALLENGE: TimeDelta = TimeDelta::minutes(10);
 
 /// What came of a right first proof.
 #[derive(Debug, Clone)]
-pub enum SignIn {
+pub(crate) enum SignIn {
     /// One proof was enough: a session.
     Session(Box<IssuedSession>),
     /// One more proof is needed.
@@ -40,7 +40,7 @@ pub enum SignIn {
 
 /// A sign-in that waits for its second proof, as the client gets it.
 #[derive(Debug, Clone)]
-pub struct IssuedChallenge {
+pub(crate) struct IssuedChallenge {
     /// Proves that the first proof was right; good for nothing else.
     pub token: String,
     /// Ways to give the second one.
@@ -51,7 +51,7 @@ pub struct IssuedChallenge {
 
 /// A way to prove who one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Method {
+pub(crate) enum Method {
     /// The password of the account.
     Password,
     /// A code of an authenticator app.
@@ -67,7 +67,7 @@ pub enum Method {
 impl Method {
     /// As clients see it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Password => "PASSWORD",
             Self::Totp => "TOTP",

@@ -37,7 +37,7 @@ use crate::{
 
 /// What an authenticator app needs, shown while it is set up and never again.
 #[derive(Clone)]
-pub struct TwoFactorSetup {
+pub(crate) struct TwoFactorSetup {
     /// The secret in base 32, to be typed.
     pub secret: String,
     /// The same with who and what it is for, as apps take it.
@@ -54,7 +54,7 @@ impl std::fmt::Debug for TwoFactorSetup {
 
 /// How somebody's second factor stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TwoFactor {
+pub(crate) struct TwoFactor {
     /// The person whose second factor it is.
     pub owner: UserId,
     /// Since when it is on; `None` when it is off.
@@ -69,7 +69,7 @@ pub struct TwoFactor {
 
 /// Makes a secret for an authenticator app; as often as one likes until it is switched on. Fresh. Code:
 /// TWO_FACTOR_ENABLED.
-pub async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup> {
+pub(crate) async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup> {
     let user = recent_authentication::require_recently_authenticated_session(app, actor).await?;
     let id = user.id;
     let person = accounts::get(app, id).await?;
@@ -107,7 +107,7 @@ pub async fn two_factor_setup(app: &App, actor: &Actor) -> Result<TwoFactorSetup
 
 /// Switches the second factor on, by the first code of the app that was set up; gives the backup codes, once. Codes:
 /// TWO_FACTOR_NOT_ENABLED, TWO_FACTOR_ENABLED, INVALID_CODE.
-pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<Vec<String>> {
+pub(crate) async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<Vec<String>> {
     let id = actor.require_session()?.id;
     let found = app.db.one(two_factor::Entity::find_by_id(id)).await?;
     let found = found.ok_or_else(not_enabled)?;
@@ -151,7 +151,7 @@ pub async fn two_factor_enable(app: &App, actor: &Actor, client: &Client, code: 
 
 /// Switches the second factor off, by a code of the app or a backup code. Fresh. Codes: TWO_FACTOR_NOT_ENABLED,
 /// TWO_FACTOR_REQUIRED, INVALID_CODE.
-pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
+pub(crate) async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
     let id = recent_authentication::require_recent_authentication(app, actor).await?.id;
     let standing = two_factor_of(app, id).await?;
     if standing.enabled_at.is_none() {
@@ -187,7 +187,7 @@ pub async fn two_factor_disable(app: &App, actor: &Actor, client: &Client, code:
 }
 
 /// Makes new backup codes, given once; the former ones are void. Fresh. Code: TWO_FACTOR_NOT_ENABLED.
-pub async fn backup_codes_regenerate(app: &App, actor: &Actor, client: &Client) -> Result<Vec<String>> {
+pub(crate) async fn backup_codes_regenerate(app: &App, actor: &Actor, client: &Client) -> Result<Vec<String>> {
     let id = recent_authentication::require_recent_authentication(app, actor).await?.id;
     let backup_codes = second_factors::new_backup_codes();
     app.db
@@ -203,7 +203,7 @@ pub async fn backup_codes_regenerate(app: &App, actor: &Actor, client: &Client) 
 }
 
 /// How people's second factors stand: of the actor only; nobody sees another's.
-pub async fn two_factors(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, TwoFactor>> {
+pub(crate) async fn two_factors(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, TwoFactor>> {
     let Some(own) = actor.user_id().filter(|own| ids.contains(own)) else { return Ok(HashMap::new()) };
     Ok([(own, two_factor_of(app, own).await?)].into())
 }

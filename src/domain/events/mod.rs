@@ -17,7 +17,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use self::sql::Head;
-pub use self::sql::{APPENDED, append_steps, write_step};
+pub(crate) use self::sql::{APPENDED, append_steps, write_step};
 use super::registration::{Domain, Retention};
 use crate::{
     app::App,
@@ -29,7 +29,7 @@ use crate::{
     error::{Error, Result},
     platform::{
         bus::{Hint, StreamKey},
-        db::{CteChain, Database, Transaction},
+        db::{Database, Transaction},
     },
 };
 
@@ -74,7 +74,7 @@ impl NewEvent {
 
 /// Raises the counter of a stream that has no row of its own, and writes the event. Call it last in a transaction,
 /// streams in the order of their keys, so that transactions can't lock each other out.
-pub async fn append_in(app: &App, tx: &Transaction, kind: StreamKind, id: Uuid, event: NewEvent) -> Result<i64> {
+pub(crate) async fn append_in(app: &App, tx: &Transaction, kind: StreamKind, id: Uuid, event: NewEvent) -> Result<i64> {
     let seq = raise_in(tx, kind, id, 1).await?;
     write_in(app, tx, kind, id, seq, event).await?;
     Ok(seq)
@@ -91,7 +91,7 @@ async fn raise_in(tx: &Transaction, kind: StreamKind, id: Uuid, by: i64) -> Resu
 }
 
 /// The same for several facts on one stream, by two statements however many they are.
-pub async fn append_several_in(
+pub(crate) async fn append_several_in(
     app: &App,
     tx: &Transaction,
     kind: StreamKind,
@@ -111,18 +111,8 @@ pub async fn append_several_in(
     Ok(())
 }
 
-/// The same for many streams of a kind in one round trip, where the database can; an event each. The caller gives the
-/// streams in the order of their ids, each once.
-pub async fn append_all_in(app: &App, tx: &Transaction, kind: StreamKind, events: &[(Uuid, NewEvent)]) -> Result<()> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let chain = append_steps(app, CteChain::new(Vec::new(), APPENDED), kind, events, "1 = 1");
-    hint_of(tx, kind, &tx.chain(&chain).await?)
-}
-
 /// Tells those who follow these streams, once it is committed.
-pub fn hint_of(tx: &Transaction, kind: StreamKind, appended: &[QueryResult]) -> Result<()> {
+pub(crate) fn hint_of(tx: &Transaction, kind: StreamKind, appended: &[QueryResult]) -> Result<()> {
     for row in appended {
         let Head { id, seq } = Head::from_query_result(row, "")?;
         tx.hint(Hint::Stream(stream(kind, id), seq));
@@ -157,7 +147,7 @@ pub async fn head(app: &App, kind: StreamKind, id: Uuid) -> Result<i64> {
 
 /// The events after a sequence, oldest first, at most `limit`. A first one that does not follow `after` directly says
 /// that what lay between is no longer kept.
-pub async fn after(app: &App, kind: StreamKind, id: Uuid, after: i64, limit: u64) -> Result<Vec<Model>> {
+pub(crate) async fn after(app: &App, kind: StreamKind, id: Uuid, after: i64, limit: u64) -> Result<Vec<Model>> {
     let after = Entity::find()
         .filter(Column::StreamKind.eq(kind))
         .filter(Column::StreamId.eq(id))
@@ -185,7 +175,7 @@ pub async fn sweep(db: &Database) -> Result<()> {
 }
 
 /// Forgets a stream whose subject is gone.
-pub async fn erase_in(tx: &Transaction, kind: StreamKind, id: Uuid) -> Result<()> {
+pub(crate) async fn erase_in(tx: &Transaction, kind: StreamKind, id: Uuid) -> Result<()> {
     let events = Entity::delete_many().filter(Column::StreamKind.eq(kind)).filter(Column::StreamId.eq(id));
     events.exec(tx).await?;
     stream::Entity::delete_by_id((kind, id)).exec(tx).await?;

@@ -33,14 +33,14 @@ pub(super) fn heads(kind: StreamKind, ids: &[Uuid]) -> (String, Vec<Value>) {
 }
 
 /// The step of [`append_steps`] whose rows [`hint_of`](super::hint_of) reads.
-pub const APPENDED: &str = "seqs";
+pub(crate) const APPENDED: &str = "seqs";
 
 /// Raises the counters of streams of a kind and writes an event on each, if a condition holds, as the last steps of a chain.
 /// The caller gives the streams in the order of their ids, each once.
 ///
 /// Text, as steps of a chain: that of every transfer ends with them.
 #[must_use]
-pub fn append_steps(
+pub(crate) fn append_steps(
     app: &App,
     mut chain: CteChain,
     kind: StreamKind,
@@ -83,7 +83,7 @@ pub fn append_steps(
 ///
 /// Text, as the step of a chain: that of every like.
 #[must_use]
-pub fn write_step(kind: StreamKind, rows: &str, event: EventKind, [actor, subject, now]: [&str; 3]) -> String {
+pub(crate) fn write_step(kind: StreamKind, rows: &str, event: EventKind, [actor, subject, now]: [&str; 3]) -> String {
     format!(
         "INSERT INTO events (stream_kind, stream_id, seq, kind, actor_id, subject_id, created_at) \
          SELECT '{}', id, event_seq, '{}', {actor}, {subject}, {now} FROM {rows} WHERE 1 = 1 RETURNING seq",

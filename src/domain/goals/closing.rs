@@ -40,7 +40,7 @@ const BATCH: usize = 50;
 
 /// Closes a goal that is locked: takes no more contributions, and where it failed or was called off, everything goes back.
 /// Those concerned are told.
-pub async fn close_in(
+pub(crate) async fn close_in(
     app: &App,
     tx: &Transaction,
     view: &GoalView,
@@ -59,7 +59,7 @@ pub async fn close_in(
 
 /// The owner takes no more contributions, and keeps what was raised: of a flexible goal, or of one that is reached. Codes:
 /// NOT_FOUND, NOT_ALLOWED, WRONG_STATE.
-pub async fn goal_end(app: &App, actor: &Actor, id: GoalId) -> Result<GoalView> {
+pub(crate) async fn goal_end(app: &App, actor: &Actor, id: GoalId) -> Result<GoalView> {
     actor.require_user()?;
     app.db
         .transact(async |tx| {
@@ -78,7 +78,13 @@ pub async fn goal_end(app: &App, actor: &Actor, id: GoalId) -> Result<GoalView> 
 
 /// The owner, or staff, calls a goal off: everything is given back. Not once something was withdrawn: staff takes that back
 /// first. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn goal_cancel(app: &App, actor: &Actor, client: &Client, id: GoalId, reason: &str) -> Result<GoalView> {
+pub(crate) async fn goal_cancel(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: GoalId,
+    reason: &str,
+) -> Result<GoalView> {
     let me = actor.require_user()?.id;
     let reason = reason_of(reason)?;
     app.db
@@ -130,7 +136,7 @@ struct Overdue {
 
 /// Closes the goals whose deadline has passed: those that missed a fixed target fail, the others end. Gives how many. Run
 /// on a schedule.
-pub async fn close_overdue(app: &App) -> Result<u64> {
+pub(crate) async fn close_overdue(app: &App) -> Result<u64> {
     let overdue = goal::Entity::find()
         .filter(is_literally(goal::Column::State, GoalState::Open))
         .filter(goal::Column::Deadline.is_not_null())

@@ -39,7 +39,7 @@ const FARTHEST: TimeDelta = TimeDelta::days(366);
 
 /// A goal that is to be begun.
 #[derive(Debug, Clone)]
-pub struct GoalCreate {
+pub(crate) struct GoalCreate {
     /// The actor's own post that it hangs on.
     pub post: PostId,
     /// 1 to [`MAX_TITLE`] characters.
@@ -94,7 +94,7 @@ impl GoalCreate {
 
 /// Begins a goal. Codes: NOT_FOUND, NOT_ALLOWED, ALREADY_EXISTS, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID,
 /// CURRENCY_MISMATCH, IDEMPOTENCY_KEY_REUSED.
-pub async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Result<Idempotent<GoalView>> {
+pub(crate) async fn goal_create(app: &App, actor: &Actor, command: GoalCreate) -> Result<Idempotent<GoalView>> {
     let owner = actor.require_user()?.id;
     let input = command.input();
     let goal = new_goal(app, owner, &command)?;
@@ -163,7 +163,7 @@ fn new_goal(app: &App, owner: UserId, command: &GoalCreate) -> Result<goal::Mode
 }
 
 /// Writes a goal that was checked.
-pub async fn insert_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
+pub(crate) async fn insert_in(tx: &Transaction, goal: &goal::Model) -> Result<()> {
     Entity::insert(goal.clone().into_active_model()).exec_without_returning(tx).await?;
     Ok(())
 }
@@ -202,7 +202,7 @@ fn suggested(amounts: &[Money], currency: Currency) -> Result<String> {
 
 /// A change of a goal: `None` leaves as it is; what may be absent is cleared by an inner `None`.
 #[derive(Debug, Clone, Default)]
-pub struct GoalUpdate {
+pub(crate) struct GoalUpdate {
     /// 1 to [`MAX_TITLE`] characters.
     pub title: Option<String>,
     /// At most [`MAX_STORY`] characters.
@@ -225,7 +225,7 @@ pub struct GoalUpdate {
 /// stays, the target can only be raised, and not once it is reached, and the deadline can only be put off; the currency stays
 /// from the first try on. When the currency changes, amounts that were suggested in the other go. Codes: NOT_FOUND,
 /// NOT_ALLOWED, WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH.
-pub async fn goal_update(app: &App, actor: &Actor, id: GoalId, change: GoalUpdate) -> Result<GoalView> {
+pub(crate) async fn goal_update(app: &App, actor: &Actor, id: GoalId, change: GoalUpdate) -> Result<GoalView> {
     actor.require_user()?;
     let now = app.clock.now();
     app.db

@@ -36,7 +36,7 @@ use crate::{
 
 /// A comment on what somebody gave, with whose goal it was given to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContributionComment {
+pub(crate) struct ContributionComment {
     /// The row of `contribution_comments`; without its author once it is deleted.
     pub comment: Model,
     /// Whose goal it is.
@@ -50,7 +50,7 @@ pub struct ContributionComment {
 impl ContributionComment {
     /// Who wrote it, where the actor may know: who gave and is anonymous there is not shown by a comment either.
     #[must_use]
-    pub fn author_for(&self, actor: &Actor) -> Option<UserId> {
+    pub(crate) fn author_for(&self, actor: &Actor) -> Option<UserId> {
         let viewer = actor.user_id();
         let is_owner = self.owner_id.is_some() && self.owner_id == viewer;
         let shown = !self.is_anonymous
@@ -62,13 +62,13 @@ impl ContributionComment {
 
     /// Whether this person may change it: its author.
     #[must_use]
-    pub fn can_change(&self, viewer: Option<UserId>) -> bool {
+    pub(crate) fn can_change(&self, viewer: Option<UserId>) -> bool {
         viewer.is_some() && self.comment.author_id == viewer && self.comment.deleted_at.is_none()
     }
 
     /// Whether this person may delete it: its author, and whose goal it is.
     #[must_use]
-    pub fn can_delete(&self, viewer: Option<UserId>) -> bool {
+    pub(crate) fn can_delete(&self, viewer: Option<UserId>) -> bool {
         let owner = viewer.is_some() && self.owner_id == viewer && self.comment.deleted_at.is_none();
         self.can_change(viewer) || owner
     }
@@ -121,7 +121,7 @@ fn count(contribution: ContributionId, more: i64) -> UpdateMany<goal_contributio
 
 /// Comments on a contribution that the actor sees. Codes: NOT_FOUND, BLANK, TOO_LONG, INVALID_CHARACTERS,
 /// IDEMPOTENCY_KEY_REUSED.
-pub async fn comment_create(
+pub(crate) async fn comment_create(
     app: &App,
     actor: &Actor,
     contribution: ContributionId,
@@ -168,7 +168,7 @@ fn input(contribution: ContributionId, body: &str) -> Fingerprint {
 }
 
 /// Writes a comment; false when the goal does not have any more what it is about.
-pub async fn say_in(app: &App, tx: &Transaction, comment: &Model) -> Result<bool> {
+pub(crate) async fn say_in(app: &App, tx: &Transaction, comment: &Model) -> Result<bool> {
     let is_there = goal_contribution::Column::State.eq(ContributionState::Received);
     if count(comment.contribution_id, 1).filter(is_there).exec(tx).await?.rows_affected == 0 {
         return Ok(false);
@@ -180,7 +180,7 @@ pub async fn say_in(app: &App, tx: &Transaction, comment: &Model) -> Result<bool
 
 /// Changes one's own comment; without a text it stays as it is. Codes: NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG,
 /// INVALID_CHARACTERS.
-pub async fn comment_update(
+pub(crate) async fn comment_update(
     app: &App,
     actor: &Actor,
     id: ContributionCommentId,
@@ -208,7 +208,7 @@ pub async fn comment_update(
 }
 
 /// Deletes one's own comment, or one about what was given to one's own goal. Codes: NOT_FOUND, NOT_ALLOWED.
-pub async fn comment_delete(app: &App, actor: &Actor, id: ContributionCommentId) -> Result<ContributionComment> {
+pub(crate) async fn comment_delete(app: &App, actor: &Actor, id: ContributionCommentId) -> Result<ContributionComment> {
     let user = actor.require_user()?.id;
     visible(app, actor, id).await?;
     app.db
@@ -253,7 +253,7 @@ async fn get(app: &App, id: ContributionCommentId) -> Result<ContributionComment
 }
 
 /// Comments by id that are not deleted, on contributions that the actor sees.
-pub async fn comments_by_id(
+pub(crate) async fn comments_by_id(
     app: &App,
     actor: &Actor,
     ids: &[ContributionCommentId],
@@ -268,16 +268,16 @@ pub async fn comments_by_id(
 }
 
 /// What cursors in the list are tied to.
-pub const COMMENTS_SORT: &str = "contribution_comments.oldest";
+pub(crate) const COMMENTS_SORT: &str = "contribution_comments.oldest";
 
 /// A comment's place in the list.
 #[must_use]
-pub fn comment_cursor(found: &ContributionComment) -> Cursor {
+pub(crate) fn comment_cursor(found: &ContributionComment) -> Cursor {
     Cursor { sort: COMMENTS_SORT, key: Key::Time(found.comment.created_at), id: found.comment.id.0 }
 }
 
 /// Comments on a contribution, which the actor sees, in time order.
-pub async fn comments(
+pub(crate) async fn comments(
     app: &App,
     _actor: &Actor,
     contribution: ContributionId,

@@ -26,7 +26,7 @@ use crate::{
 
 /// Somebody who gives without an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Guest {
+pub(crate) struct Guest {
     /// Where the receipt goes.
     pub email: String,
     /// What they want to be called; at most [`MAX_NAME`] characters.
@@ -37,7 +37,7 @@ pub struct Guest {
 
 /// Something that is to be given.
 #[derive(Debug, Clone)]
-pub struct GoalContribute {
+pub(crate) struct GoalContribute {
     /// To which goal.
     pub goal: GoalId,
     /// How much, in the goal's currency.
@@ -99,7 +99,7 @@ impl Guest {
 /// Begins a payment to a goal: what is given, and the payment. Whoever is not signed in gives as a guest. Codes: NOT_FOUND,
 /// GOAL_CLOSED, CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, INSUFFICIENT_FUNDS, BLANK, TOO_LONG, INVALID_CHARACTERS, INVALID,
 /// IDEMPOTENCY_KEY_REUSED. RATE_LIMITED for guests.
-pub async fn goal_contribute(
+pub(crate) async fn goal_contribute(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -164,7 +164,7 @@ fn payer(app: &App, actor: &Actor, client: &Client, command: &GoalContribute) ->
 
 /// Writes down what is given to a goal, which is locked and open, with its payment, and pays it where no provider has to be
 /// waited for.
-pub async fn give_in(
+pub(crate) async fn give_in(
     app: &App,
     tx: &Transaction,
     (id, payment): (ContributionId, &NewPayment),

@@ -57,7 +57,7 @@ fn asked_back_of(goal: GoalId) -> SelectStatement {
 
 /// In which order a goal's contributions are listed; ties by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ContributionSort {
+pub(crate) enum ContributionSort {
     /// Came in last, first.
     Newest,
     /// The largest amount first: all are in the goal's currency.
@@ -67,7 +67,7 @@ pub enum ContributionSort {
 impl ContributionSort {
     /// What cursors of this order are tied to.
     #[must_use]
-    pub fn cursor_name(self) -> &'static str {
+    pub(crate) fn cursor_name(self) -> &'static str {
         match self {
             Self::Newest => "contributions.received",
             Self::Largest => "contributions.largest",
@@ -76,7 +76,7 @@ impl ContributionSort {
 
     /// A contribution's place in this order.
     #[must_use]
-    pub fn cursor(self, view: &ContributionView) -> Cursor {
+    pub(crate) fn cursor(self, view: &ContributionView) -> Cursor {
         let given = &view.contribution;
         let key = match self {
             // In this list there are only those that came in.
@@ -96,7 +96,7 @@ impl ContributionSort {
 
 /// What a goal's contributions have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReceivedFilter {
+pub(crate) struct ReceivedFilter {
     /// Whether those are meant that their givers ask back, or those that they don't.
     pub asked_back: Option<bool>,
     /// When they came in.
@@ -105,7 +105,7 @@ pub struct ReceivedFilter {
 
 /// What a goal, which the actor sees, has been given and still has; of it what givers ask back, or what they don't, where that
 /// is wanted, for those who decide about it.
-pub async fn contributions(
+pub(crate) async fn contributions(
     app: &App,
     actor: &Actor,
     view: &GoalView,
@@ -142,17 +142,17 @@ pub async fn contributions(
 }
 
 /// What cursors in the list of one's own are tied to.
-pub const OWN_SORT: &str = "contributions.own";
+pub(crate) const OWN_SORT: &str = "contributions.own";
 
 /// A contribution's place in the list of one's own.
 #[must_use]
-pub fn own_cursor(view: &ContributionView) -> Cursor {
+pub(crate) fn own_cursor(view: &ContributionView) -> Cursor {
     Cursor { sort: OWN_SORT, key: Key::Time(view.contribution.created_at), id: view.contribution.id.0 }
 }
 
 /// What one's own contributions have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GivenFilter {
+pub(crate) struct GivenFilter {
     /// To one of these goals.
     pub goals: Option<Vec<GoalId>>,
     /// How far they have come.
@@ -162,7 +162,7 @@ pub struct GivenFilter {
 }
 
 /// What the actor gave, or began to, newest first.
-pub async fn own_contributions(
+pub(crate) async fn own_contributions(
     app: &App,
     actor: &Actor,
     filter: &GivenFilter,
@@ -185,7 +185,7 @@ pub async fn own_contributions(
 }
 
 /// Contributions by id that the actor sees: their own always; others of goals that they see, while the goal has them.
-pub async fn contributions_by_id(
+pub(crate) async fn contributions_by_id(
     app: &App,
     actor: &Actor,
     ids: &[ContributionId],

@@ -50,25 +50,25 @@ use crate::{
     platform::db::Transaction,
 };
 
-pub use closing::{close_in, close_overdue, goal_cancel, goal_end};
-pub use commands::{GoalCreate, GoalUpdate, goal_create, goal_update, insert_in};
-pub use comments::{
+pub(crate) use closing::{close_in, goal_cancel, goal_end};
+pub(crate) use commands::{GoalCreate, GoalUpdate, goal_create, goal_update, insert_in};
+pub(crate) use comments::{
     COMMENTS_SORT, ContributionComment, comment_create, comment_cursor, comment_delete, comment_update, comments,
     comments_by_id, say_in,
 };
-pub use contribute::{GoalContribute, Guest, give_in, goal_contribute};
-pub use contributions::{
+pub(crate) use contribute::{GoalContribute, Guest, give_in, goal_contribute};
+pub(crate) use contributions::{
     ContributionSort, GivenFilter, OWN_SORT, ReceivedFilter, contributions, contributions_by_id, own_contributions,
     own_cursor,
 };
-pub use news::{NEWS_SORT, News, NewsPublish, news, news_by_id, news_cursor, news_publish, publish_in};
-pub use newsletter::{NewsSubscription, news_subscription, news_unsubscribe};
-pub use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post, stream_head};
+pub(crate) use news::{NEWS_SORT, News, NewsPublish, news, news_by_id, news_cursor, news_publish, publish_in};
+pub(crate) use newsletter::{NewsSubscription, news_subscription, news_unsubscribe};
+pub(crate) use queries::{GoalFilter, GoalSort, find, follow, goals, goals_by_id, goals_by_post};
 pub(crate) use registration::DOMAIN;
-pub use rows::{GoalRow, lock_goal_in};
+pub(crate) use rows::{GoalRow, lock_goal_in};
 pub use sql::RULES;
-pub use target::Contributions;
-pub use withdrawals::{
+pub(crate) use target::Contributions;
+pub(crate) use withdrawals::{
     GoalWithdraw, WITHDRAWALS_SORT, Withdrawal, goal_withdraw, withdrawal_cursor, withdrawal_reverse, withdrawals,
     withdrawals_by_id,
 };
@@ -83,26 +83,26 @@ told! {
 }
 
 /// Most characters of a goal's title, and of that of its news.
-pub const MAX_TITLE: usize = 255;
+pub(crate) const MAX_TITLE: usize = 255;
 /// Most characters of a goal's story, and of its news.
-pub const MAX_STORY: usize = 10_000;
+pub(crate) const MAX_STORY: usize = 10_000;
 /// Most characters of a category.
-pub const MAX_CATEGORY: usize = 50;
+pub(crate) const MAX_CATEGORY: usize = 50;
 /// Most amounts that a goal suggests.
-pub const MAX_SUGGESTED: usize = 6;
+pub(crate) const MAX_SUGGESTED: usize = 6;
 /// Most characters of what somebody says with what they give.
-pub const MAX_MESSAGE: usize = 1_000;
+pub(crate) const MAX_MESSAGE: usize = 1_000;
 /// Most characters of a guest's name.
-pub const MAX_NAME: usize = 100;
+pub(crate) const MAX_NAME: usize = 100;
 /// Most characters of a reason.
-pub const MAX_REASON: usize = 500;
+pub(crate) const MAX_REASON: usize = 500;
 /// Most characters of a comment.
-pub const MAX_COMMENT: usize = 2_000;
+pub(crate) const MAX_COMMENT: usize = 2_000;
 
 /// A goal, with what of its money is spoken for.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "goal::Entity")]
-pub struct GoalView {
+pub(crate) struct GoalView {
     /// What is stored of it.
     #[sea_orm(nested)]
     pub goal: GoalRow,
@@ -117,37 +117,37 @@ pub struct GoalView {
 impl GoalView {
     /// Whether the actor sees it.
     #[must_use]
-    pub fn is_visible_to(&self, actor: &Actor) -> bool {
+    pub(crate) fn is_visible_to(&self, actor: &Actor) -> bool {
         !self.is_orphaned || self.is_owned_by(actor) || actor.may(Permission::SeeMoney)
     }
 
     /// Whether it is the actor's own.
     #[must_use]
-    pub fn is_owned_by(&self, actor: &Actor) -> bool {
+    pub(crate) fn is_owned_by(&self, actor: &Actor) -> bool {
         self.goal.owner_id.is_some() && self.goal.owner_id == actor.user_id()
     }
 
     /// Whether it takes contributions.
     #[must_use]
-    pub fn is_open(&self, now: DateTime<Utc>) -> bool {
+    pub(crate) fn is_open(&self, now: DateTime<Utc>) -> bool {
         is_open(&self.goal, now) && !self.is_orphaned
     }
 
     /// Whether its target is reached: what is on its way back does not count.
     #[must_use]
-    pub fn is_reached(&self) -> bool {
+    pub(crate) fn is_reached(&self) -> bool {
         self.goal.raised - self.held >= self.goal.target
     }
 
     /// What its owner could withdraw, were it theirs already.
     #[must_use]
-    pub fn available(&self) -> Money {
+    pub(crate) fn available(&self) -> Money {
         self.money(self.goal.raised - self.goal.withdrawn - self.held)
     }
 
     /// Whether what was raised is its owner's already: of a flexible goal always, of a fixed one once it is reached.
     #[must_use]
-    pub fn may_withdraw(&self) -> bool {
+    pub(crate) fn may_withdraw(&self) -> bool {
         match (self.goal.state, self.goal.funding) {
             (GoalState::Failed | GoalState::Cancelled, _) => false,
             // A fixed goal only ends when it is reached: what is given back later takes nothing from that.
@@ -158,7 +158,7 @@ impl GoalView {
 
     /// What the actor may do with it now.
     #[must_use]
-    pub fn actions(&self, actor: &Actor, now: DateTime<Utc>) -> Vec<GoalAction> {
+    pub(crate) fn actions(&self, actor: &Actor, now: DateTime<Utc>) -> Vec<GoalAction> {
         let (open, owner) = (self.goal.state == GoalState::Open, self.is_owned_by(actor));
         let alive = matches!(self.goal.state, GoalState::Open | GoalState::Ended);
         let may_cancel = owner || actor.may(Permission::ManageMoney);
@@ -177,14 +177,14 @@ impl GoalView {
 
     /// An amount in its currency.
     #[must_use]
-    pub fn money(&self, minor: i64) -> Money {
+    pub(crate) fn money(&self, minor: i64) -> Money {
         Money::new(minor, self.goal.currency)
     }
 }
 
 /// Something that can be done with a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GoalAction {
+pub(crate) enum GoalAction {
     /// Give to it.
     Contribute,
     /// Change what it says of itself.
@@ -202,7 +202,7 @@ pub enum GoalAction {
 /// What somebody gave, with what decides who sees whose it is.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "goal_contribution::Entity")]
-pub struct ContributionView {
+pub(crate) struct ContributionView {
     /// The row of `goal_contributions`.
     #[sea_orm(nested)]
     pub contribution: goal_contribution::Model,
@@ -217,14 +217,14 @@ pub struct ContributionView {
 impl ContributionView {
     /// Whether the actor gave it.
     #[must_use]
-    pub fn is_given_by(&self, actor: &Actor) -> bool {
+    pub(crate) fn is_given_by(&self, actor: &Actor) -> bool {
         self.contribution.contributor_id.is_some() && self.contribution.contributor_id == actor.user_id()
     }
 
     /// Whether the actor sees who gave it: who is anonymous is shown to themselves, to those who may see money, and to the
     /// goal's owner, unless they don't want that either.
     #[must_use]
-    pub fn shows_giver_to(&self, actor: &Actor) -> bool {
+    pub(crate) fn shows_giver_to(&self, actor: &Actor) -> bool {
         let given = &self.contribution;
         let is_owner = self.owner_id.is_some() && self.owner_id == actor.user_id();
         !given.is_anonymous
@@ -235,7 +235,7 @@ impl ContributionView {
 
     /// Whether the actor sees what is asked back of it: the giver, and those who decide.
     #[must_use]
-    pub fn shows_refunds_to(&self, actor: &Actor) -> bool {
+    pub(crate) fn shows_refunds_to(&self, actor: &Actor) -> bool {
         let is_owner = self.owner_id.is_some() && self.owner_id == actor.user_id();
         is_owner || self.is_given_by(actor) || actor.may(Permission::SeeMoney)
     }

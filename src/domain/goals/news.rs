@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// News of a goal.
-pub type News = Model;
+pub(crate) type News = Model;
 
 /// What its keys are stored with: the name that the mutation had at first, so that who repeats a call of before is known.
 const OPERATION: &str = "goalUpdatePublish";
@@ -44,7 +44,7 @@ async fn get(app: &App, id: GoalNewsId) -> Result<News> {
 
 /// News that is to be told.
 #[derive(Debug, Clone)]
-pub struct NewsPublish {
+pub(crate) struct NewsPublish {
     /// Of which goal.
     pub goal: GoalId,
     /// 1 to [`MAX_TITLE`] characters.
@@ -57,7 +57,7 @@ pub struct NewsPublish {
 
 /// Tells those who gave to one's own goal its news. Codes: NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS,
 /// IDEMPOTENCY_KEY_REUSED.
-pub async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Result<Idempotent<News>> {
+pub(crate) async fn news_publish(app: &App, actor: &Actor, command: NewsPublish) -> Result<Idempotent<News>> {
     let owner = actor.require_user()?.id;
     let title = text::required("title", text::line("title", &command.title, MAX_TITLE)?)?;
     let body = text::required("body", text::block("body", &command.body, MAX_STORY)?)?;
@@ -86,30 +86,36 @@ fn input(goal: GoalId, title: &str, body: &str) -> Fingerprint {
 }
 
 /// Writes news of a goal, which is locked, and tells those who gave and have an account, and those who follow it.
-pub async fn publish_in(app: &App, tx: &Transaction, news: &News) -> Result<()> {
+pub(crate) async fn publish_in(app: &App, tx: &Transaction, news: &News) -> Result<()> {
     Entity::insert(news.clone().into_active_model()).exec_without_returning(tx).await?;
     publish_progress_in(app, tx, news.goal_id).await?;
     notify_in(app, tx, &NewsPublished { news: news.id.0, after: Uuid::nil() }).await
 }
 
 /// What cursors in the list are tied to.
-pub const NEWS_SORT: &str = "goal_news.newest";
+pub(crate) const NEWS_SORT: &str = "goal_news.newest";
 
 /// Their place in the list.
 #[must_use]
-pub fn news_cursor(news: &News) -> Cursor {
+pub(crate) fn news_cursor(news: &News) -> Cursor {
     Cursor { sort: NEWS_SORT, key: Key::Time(news.created_at), id: news.id.0 }
 }
 
 /// The news of a goal, which the actor sees, newest first.
-pub async fn news(app: &App, _actor: &Actor, goal: GoalId, page: &Page, with_total: bool) -> Result<Slice<News>> {
+pub(crate) async fn news(
+    app: &App,
+    _actor: &Actor,
+    goal: GoalId,
+    page: &Page,
+    with_total: bool,
+) -> Result<Slice<News>> {
     let mut list = List::<Entity>::sorted(Sorting::descending(Column::CreatedAt, Column::Id));
     list.filter(Column::GoalId.eq(goal));
     list.page(&app.db, page, with_total, |select| select).await
 }
 
 /// News by id, of goals that the actor sees.
-pub async fn news_by_id(app: &App, actor: &Actor, ids: &[GoalNewsId]) -> Result<HashMap<GoalNewsId, News>> {
+pub(crate) async fn news_by_id(app: &App, actor: &Actor, ids: &[GoalNewsId]) -> Result<HashMap<GoalNewsId, News>> {
     let found = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
     let goals: Vec<_> = found.iter().map(|news| news.goal_id).collect();
     let seen = goals_by_id(app, actor, &goals).await?;

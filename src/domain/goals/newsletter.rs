@@ -133,7 +133,7 @@ fn unsubscribe_link(app: &App, goal: GoalId, email: &str) -> Result<String> {
 
 /// The news of one goal that go to one address.
 #[derive(Debug, Clone, PartialEq, Eq, FromQueryResult)]
-pub struct NewsSubscription {
+pub(crate) struct NewsSubscription {
     /// The goal's title.
     pub goal: String,
     /// Whether news are still sent.
@@ -141,7 +141,7 @@ pub struct NewsSubscription {
 }
 
 /// What the token of an e-mail stands for; `None` where it is none.
-pub async fn news_subscription(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
+pub(crate) async fn news_subscription(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
     match read(app, token)? {
         Some(token) => subscription(app, &token).await,
         None => Ok(None),
@@ -149,7 +149,7 @@ pub async fn news_subscription(app: &App, token: &str) -> Result<Option<NewsSubs
 }
 
 /// Sends no more news to the address of an e-mail's token. Harmless when repeated.
-pub async fn news_unsubscribe(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
+pub(crate) async fn news_unsubscribe(app: &App, token: &str) -> Result<Option<NewsSubscription>> {
     let Some(token) = read(app, token)? else { return Ok(None) };
     app.db
         .transact(async |tx| {

@@ -14,7 +14,6 @@ use crate::{
     app::App,
     domain::{
         actor::{Actor, Client},
-        events,
         live::{self, Content, Step},
         permissions::Permission,
     },
@@ -35,7 +34,7 @@ use crate::{
 
 /// What goals have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GoalFilter {
+pub(crate) struct GoalFilter {
     /// How far they have come.
     pub states: Option<Vec<GoalState>>,
     /// In one of these categories.
@@ -58,7 +57,7 @@ pub struct GoalFilter {
 
 /// In which order; ties by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GoalSort {
+pub(crate) enum GoalSort {
     /// Begun last, first.
     Newest,
     /// Raised most, first.
@@ -72,7 +71,7 @@ pub enum GoalSort {
 impl GoalSort {
     /// What cursors of this order are tied to.
     #[must_use]
-    pub fn cursor_name(self) -> &'static str {
+    pub(crate) fn cursor_name(self) -> &'static str {
         match self {
             Self::Newest => "goals.newest",
             Self::MostRaised => "goals.raised",
@@ -83,7 +82,7 @@ impl GoalSort {
 
     /// A goal's place in this order.
     #[must_use]
-    pub fn cursor(self, view: &GoalView) -> Cursor {
+    pub(crate) fn cursor(self, view: &GoalView) -> Cursor {
         let goal = &view.goal;
         let key = match self {
             Self::Newest => Key::Time(goal.created_at),
@@ -127,7 +126,7 @@ fn is_published() -> Expr {
 }
 
 /// Goals, a page at a time.
-pub async fn goals(
+pub(crate) async fn goals(
     app: &App,
     actor: &Actor,
     filter: &GoalFilter,
@@ -222,7 +221,7 @@ fn within(range: Expr, column: Column, order: Order) -> SelectStatement {
 const PERCENT: i64 = 10_000;
 
 /// A goal that the actor sees.
-pub async fn find(app: &App, actor: &Actor, id: GoalId) -> Result<Option<GoalView>> {
+pub(crate) async fn find(app: &App, actor: &Actor, id: GoalId) -> Result<Option<GoalView>> {
     Ok(goals_by_id(app, actor, &[id]).await?.remove(&id))
 }
 
@@ -232,14 +231,14 @@ pub(super) async fn get(app: &App, id: GoalId) -> Result<GoalView> {
 }
 
 /// Goals by id that the actor sees.
-pub async fn goals_by_id(app: &App, actor: &Actor, ids: &[GoalId]) -> Result<HashMap<GoalId, GoalView>> {
+pub(crate) async fn goals_by_id(app: &App, actor: &Actor, ids: &[GoalId]) -> Result<HashMap<GoalId, GoalView>> {
     let mut found = by(app, Column::Id, ids).await?;
     found.retain(|view| view.is_visible_to(actor));
     Ok(found.into_iter().map(|view| (view.goal.id, view)).collect())
 }
 
 /// The goals that hang on posts, of those that the actor sees.
-pub async fn goals_by_post(app: &App, actor: &Actor, posts: &[PostId]) -> Result<HashMap<PostId, GoalView>> {
+pub(crate) async fn goals_by_post(app: &App, actor: &Actor, posts: &[PostId]) -> Result<HashMap<PostId, GoalView>> {
     let mut found = by(app, Column::PostId, posts).await?;
     found.retain(|view| view.is_visible_to(actor));
     Ok(found.into_iter().map(|view| (view.goal.post_id, view)).collect())
@@ -263,13 +262,8 @@ impl Content for Steps {
     }
 }
 
-/// Where a goal's stream stands.
-pub async fn stream_head(app: &App, id: GoalId) -> Result<i64> {
-    events::head(app, StreamKind::Goal, id.0).await
-}
-
 /// A goal that the actor sees, as it changes. Code: NOT_FOUND.
-pub async fn follow(
+pub(crate) async fn follow(
     app: &App,
     actor: &Actor,
     client: &Client,

@@ -30,7 +30,7 @@ use crate::{
 /// A goal as it is read: without its search form, which is never shown.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "goal::Entity")]
-pub struct GoalRow {
+pub(crate) struct GoalRow {
     /// The goal's id.
     pub id: GoalId,
     /// The post that it is attached to.
@@ -99,7 +99,7 @@ pub(super) fn held() -> Expr {
 }
 
 /// Locks a goal until the end of the transaction. No rights are asked here.
-pub async fn lock_goal_in(tx: &Transaction, id: GoalId) -> Result<Option<GoalView>> {
+pub(crate) async fn lock_goal_in(tx: &Transaction, id: GoalId) -> Result<Option<GoalView>> {
     let locked = goal::Entity::find_by_id(id).lock(LockType::NoKeyUpdate);
     Ok(locked.into_partial_model::<GoalView>().one(tx).await?)
 }

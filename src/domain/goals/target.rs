@@ -32,7 +32,7 @@ use crate::{
 
 /// The target of contributions: the goal's escrow.
 #[derive(Debug)]
-pub struct Contributions;
+pub(crate) struct Contributions;
 
 /// A payment's goal.
 fn goal_of(payment: PaymentId) -> Select<goal::Entity> {

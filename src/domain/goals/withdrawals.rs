@@ -43,7 +43,7 @@ use crate::{
 /// A withdrawal of a goal, with what it is counted in.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
-pub struct Withdrawal {
+pub(crate) struct Withdrawal {
     /// The row of `goal_withdrawals`.
     #[sea_orm(nested)]
     pub row: Model,
@@ -66,7 +66,7 @@ async fn get(app: &App, id: GoalWithdrawalId) -> Result<Withdrawal> {
 
 /// Money of a goal that its owner takes out.
 #[derive(Debug, Clone)]
-pub struct GoalWithdraw {
+pub(crate) struct GoalWithdraw {
     /// Of which goal.
     pub goal: GoalId,
     /// How much, fees included; all that is available, if `None`.
@@ -86,7 +86,7 @@ impl GoalWithdraw {
 /// Takes what was raised into the owner's wallet, and the fee out of it, in one transaction. Needs a recent authentication.
 /// What is held for refunds is not available. Codes: NOT_FOUND, NOT_ALLOWED, WRONG_STATE, CURRENCY_MISMATCH,
 /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn goal_withdraw(app: &App, actor: &Actor, command: GoalWithdraw) -> Result<Idempotent<Withdrawal>> {
+pub(crate) async fn goal_withdraw(app: &App, actor: &Actor, command: GoalWithdraw) -> Result<Idempotent<Withdrawal>> {
     let owner = auth::require_recent_authentication(app, actor).await?.id;
     let input = command.input();
     let id = GoalWithdrawalId(app.ids.next(app.clock.now()));
@@ -193,7 +193,7 @@ async fn pay_out_in(
 /// Staff takes a withdrawal back, fee and all, so that those who gave can be refunded; where a part of it was reclaimed, the
 /// rest. Nobody does it for themselves. Codes: NOT_FOUND, ALREADY_DONE, SECOND_PERSON_NEEDED, INSUFFICIENT_FUNDS, BLANK,
 /// TOO_LONG, INVALID_CHARACTERS.
-pub async fn withdrawal_reverse(
+pub(crate) async fn withdrawal_reverse(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -302,11 +302,11 @@ async fn rest_back_in(app: &App, tx: &Transaction, found: &Withdrawal, owner: Us
 }
 
 /// What cursors in the list are tied to.
-pub const WITHDRAWALS_SORT: &str = "goal_withdrawals.newest";
+pub(crate) const WITHDRAWALS_SORT: &str = "goal_withdrawals.newest";
 
 /// A withdrawal's place in the list.
 #[must_use]
-pub fn withdrawal_cursor(found: &Withdrawal) -> Cursor {
+pub(crate) fn withdrawal_cursor(found: &Withdrawal) -> Cursor {
     Cursor { sort: WITHDRAWALS_SORT, key: Key::Time(found.row.created_at), id: found.row.id.0 }
 }
 
@@ -315,7 +315,7 @@ fn may_see(actor: &Actor, owner: Option<UserId>) -> bool {
 }
 
 /// What was withdrawn of a goal, newest first; nothing for those who are neither its owner nor may see money.
-pub async fn withdrawals(
+pub(crate) async fn withdrawals(
     app: &App,
     actor: &Actor,
     view: &super::GoalView,
@@ -331,7 +331,7 @@ pub async fn withdrawals(
 }
 
 /// Withdrawals by id that the actor may see.
-pub async fn withdrawals_by_id(
+pub(crate) async fn withdrawals_by_id(
     app: &App,
     actor: &Actor,
     ids: &[GoalWithdrawalId],

@@ -46,26 +46,26 @@ impl Fingerprint {
 
     /// With each value of a list, in its order.
     #[must_use]
-    pub fn list(self, name: &'static str, values: impl IntoIterator<Item = impl Display>) -> Self {
+    pub(crate) fn list(self, name: &'static str, values: impl IntoIterator<Item = impl Display>) -> Self {
         values.into_iter().fold(self, |all, value| all.field(name, value))
     }
 
     /// With the text that the same command was hashed as before there were versions. It is frozen: where it was the `Debug`
     /// text of a command, it is written out, with the names of that time.
     #[must_use]
-    pub fn before_versions(self, text: impl Into<String>) -> Self {
+    pub(crate) fn before_versions(self, text: impl Into<String>) -> Self {
         Self { before: Some(text.into()), ..self }
     }
 
     /// As it is stored.
     #[must_use]
-    pub fn stored(&self) -> String {
+    pub(crate) fn stored(&self) -> String {
         format!("{V1}{}", hex(&sha256(self.fields.as_bytes())))
     }
 
     /// Whether it is what was stored, in whichever version.
     #[must_use]
-    pub fn is(&self, stored: &str) -> bool {
+    pub(crate) fn is(&self, stored: &str) -> bool {
         if stored.starts_with(V1) {
             return stored == self.stored();
         }
@@ -89,7 +89,7 @@ impl fmt::Debug for Fingerprint {
 /// The name of an enum's value in Rust, as `Debug` wrote it, from the word that is stored: `cash_on_delivery` was
 /// `CashOnDelivery`. Only for what was hashed before there were versions.
 #[must_use]
-pub fn debug_name(word: &str) -> String {
+pub(crate) fn debug_name(word: &str) -> String {
     word.split('_')
         .flat_map(|part| {
             let mut letters = part.chars();

@@ -8,7 +8,8 @@ mod fingerprint;
 use sea_orm::{ActiveValue::Set, ColumnTrait, EntityTrait, sea_query::OnConflict};
 use uuid::Uuid;
 
-pub use fingerprint::{Fingerprint, debug_name};
+pub use fingerprint::Fingerprint;
+pub(crate) use fingerprint::debug_name;
 
 use super::registration::{Domain, Retention};
 use crate::{
@@ -31,11 +32,11 @@ const UNGUESSABLE: usize = 16;
 const LONGEST_SECRET: usize = 200;
 
 /// How long a key is remembered.
-pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(24);
+pub(crate) const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(24);
 
 /// What a key turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub(crate) enum Claim {
     /// Not seen before: do the work, its result has the id that was claimed.
     New,
     /// The work is done already: its result has this id.
@@ -44,7 +45,7 @@ pub enum Claim {
 
 /// Claims a key for the result that is about to get `result_id`. Without a key every call is new.
 /// `input` is what was asked for.
-pub async fn claim_in(
+pub(crate) async fn claim_in(
     app: &App,
     tx: &Transaction,
     actor: UserId,
@@ -82,7 +83,7 @@ pub async fn claim_in(
 
 /// The same where money moves: the key has to be there, and is remembered for good. `claimant` is the person, or what
 /// stands for somebody without an account.
-pub async fn claim_for_good_in(
+pub(crate) async fn claim_for_good_in(
     app: &App,
     tx: &Transaction,
     claimant: Uuid,
@@ -112,14 +113,19 @@ pub async fn claim_for_good_in(
 
 /// Forgets a key whose work was refused after its transaction, by a server of somebody else's: like other refusals, that
 /// is not remembered.
-pub async fn release_in(tx: &Transaction, actor: UserId, operation: &'static str, key: Option<&str>) -> Result<()> {
+pub(crate) async fn release_in(
+    tx: &Transaction,
+    actor: UserId,
+    operation: &'static str,
+    key: Option<&str>,
+) -> Result<()> {
     let Some(key) = key else { return Ok(()) };
     idempotency_key::Entity::delete_by_id((actor, operation.to_owned(), key.to_owned())).exec(tx).await?;
     Ok(())
 }
 
 /// Whether a key can be one. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub fn check_key(key: &str) -> Result<()> {
+pub(crate) fn check_key(key: &str) -> Result<()> {
     let refuse = |code| Err(UserError::input("idempotencyKey", code).into());
     if key.trim().is_empty() {
         return refuse(UserErrorCode::Blank);
@@ -137,7 +143,7 @@ pub fn check_key(key: &str) -> Result<()> {
 /// the hands of programs between; that the caller is the first one is proven by the secret, which is part of the input that is
 /// compared (and kept as its hash only): a repeat with another one is a key that was used with another input. `guest` is where
 /// the secret was given. Codes: TOO_SHORT, TOO_LONG, INVALID.
-pub fn check_guest(key: &str, guest: &'static str, secret: &str) -> Result<()> {
+pub(crate) fn check_guest(key: &str, guest: &'static str, secret: &str) -> Result<()> {
     check_unguessable("idempotencyKey", key)?;
     check_unguessable(guest, secret)?;
     if secret.chars().count() > LONGEST_SECRET {

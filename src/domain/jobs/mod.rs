@@ -18,7 +18,8 @@ use sea_orm::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use self::sql::{enqueue_step, looking, taking};
+pub(crate) use self::sql::enqueue_step;
+pub use self::sql::{looking, taking};
 use super::{actor::Actor, permissions::Permission, registration::Domain};
 use crate::{
     app::App,
@@ -43,7 +44,7 @@ pub(crate) const DOMAIN: Domain = Domain { tables: &["jobs", "schedules"], ..Dom
 
 /// Work for later: what is stored of it, and how it is done. Its type may stand below the domain that does it, so that
 /// those below can queue it.
-pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub(crate) trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// By which word it is stored, for good.
     const KIND: &'static str;
     /// What it waits for, where each does not wait for something else.
@@ -65,7 +66,7 @@ pub struct Handler {
 impl Handler {
     /// That of a type of jobs.
     #[must_use]
-    pub const fn of<J: Job>() -> Self {
+    pub(crate) const fn of<J: Job>() -> Self {
         Self { kind: J::KIND, run: run::<J> }
     }
 }
@@ -102,7 +103,7 @@ pub enum Lane {
 
 impl Lane {
     /// All that there are.
-    pub fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         [Self::Database, Self::Bulk, Self::Email, Self::Sms].into_iter().chain(ProviderKind::iter().map(Self::Provider))
     }
 
@@ -120,17 +121,17 @@ impl Lane {
 }
 
 /// Queues a job within the transaction of its cause.
-pub async fn enqueue_in<J: Job>(app: &App, tx: &Transaction, job: &J) -> Result<()> {
+pub(crate) async fn enqueue_in<J: Job>(app: &App, tx: &Transaction, job: &J) -> Result<()> {
     enqueue_in_lane(app, tx, J::LANE, job).await
 }
 
 /// The same with what this one waits for.
-pub async fn enqueue_in_lane<J: Job>(app: &App, tx: &Transaction, lane: Lane, job: &J) -> Result<()> {
+pub(crate) async fn enqueue_in_lane<J: Job>(app: &App, tx: &Transaction, lane: Lane, job: &J) -> Result<()> {
     enqueue_on(app, tx, lane, J::KIND, job).await
 }
 
 /// Queues many jobs of a kind by one statement, each with what it waits for.
-pub async fn enqueue_all_in<J: Job>(app: &App, tx: &Transaction, jobs: &[(Lane, J)]) -> Result<()> {
+pub(crate) async fn enqueue_all_in<J: Job>(app: &App, tx: &Transaction, jobs: &[(Lane, J)]) -> Result<()> {
     enqueue_all_on(app, tx, J::KIND, jobs).await
 }
 
@@ -146,7 +147,7 @@ pub async fn enqueue_on(
 }
 
 /// Queues many jobs by the word of their kind.
-pub async fn enqueue_all_on(
+pub(crate) async fn enqueue_all_on(
     app: &App,
     tx: &Transaction,
     kind: &'static str,
@@ -228,7 +229,7 @@ async fn take_where(app: &App, lane: Option<Lane>, limit: u64) -> Result<Vec<Mod
 }
 
 /// Whoever stops before these jobs are done gives them back, as if they had not been taken.
-pub async fn give_back(app: &App, jobs: &[(JobId, i64)]) -> Result<()> {
+pub(crate) async fn give_back(app: &App, jobs: &[(JobId, i64)]) -> Result<()> {
     let now = app.clock.now();
     app.db
         .transact(async |tx| {
@@ -250,7 +251,7 @@ pub async fn give_back(app: &App, jobs: &[(JobId, i64)]) -> Result<()> {
 }
 
 /// A job is done: it goes, within the transaction of what it did where it has one.
-pub async fn finish_in(tx: &Transaction, id: JobId) -> Result<()> {
+pub(crate) async fn finish_in(tx: &Transaction, id: JobId) -> Result<()> {
     Entity::delete_by_id(id).exec(tx).await?;
     Ok(())
 }
@@ -263,7 +264,7 @@ pub async fn fail(app: &App, job: &Model, cause: &str) -> Result<()> {
 
 /// A job can't be done yet, because somebody else's server is down: it comes again later, more and more seldom, and is
 /// dead only when it is older than `give_up_after`, however often that was.
-pub async fn put_off(app: &App, job: &Model, cause: &str, give_up_after: TimeDelta) -> Result<()> {
+pub(crate) async fn put_off(app: &App, job: &Model, cause: &str, give_up_after: TimeDelta) -> Result<()> {
     let state = if app.clock.now() - job.created_at >= give_up_after { JobState::Dead } else { JobState::Queued };
     // Taken at its last attempt it would be dead.
     again(app, job, cause, state, std::cmp::min(job.attempts, ATTEMPTS - 1)).await
@@ -330,7 +331,7 @@ struct Retried {
 }
 
 /// Queues dead jobs again: one, or all; gives those that were dead.
-pub async fn retry_in(app: &App, tx: &Transaction, id: Option<JobId>) -> Result<Vec<JobId>> {
+pub(crate) async fn retry_in(app: &App, tx: &Transaction, id: Option<JobId>) -> Result<Vec<JobId>> {
     let again = ActiveModel {
         state: Set(JobState::Queued),
         attempts: Set(0),
@@ -349,13 +350,13 @@ pub async fn retry_in(app: &App, tx: &Transaction, id: Option<JobId>) -> Result<
 }
 
 /// A job by id.
-pub async fn find_in(tx: &Transaction, id: JobId) -> Result<Option<JobRow>> {
+pub(crate) async fn find_in(tx: &Transaction, id: JobId) -> Result<Option<JobRow>> {
     Ok(Entity::find_by_id(id).into_partial_model::<JobRow>().one(tx).await?)
 }
 
 /// What jobs have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct JobFilter {
+pub(crate) struct JobFilter {
     /// Where they stand.
     pub states: Option<Vec<JobState>>,
     /// What they do.
@@ -365,17 +366,17 @@ pub struct JobFilter {
 }
 
 /// What cursors in the list are tied to.
-pub const SORT: &str = "jobs.newest";
+pub(crate) const SORT: &str = "jobs.newest";
 
 /// A job's place in the list.
 #[must_use]
-pub fn cursor(job: &JobRow) -> Cursor {
+pub(crate) fn cursor(job: &JobRow) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(job.created_at), id: job.id.0 }
 }
 
 /// The queue, newest first, for those who may see it. (No index for this order: each job would pay for it. Ids come in the
 /// order of time, so the newest are chosen by them.)
-pub async fn jobs(
+pub(crate) async fn jobs(
     app: &App,
     actor: &Actor,
     filter: &JobFilter,
@@ -412,7 +413,7 @@ pub async fn jobs(
 }
 
 /// Jobs by id, for those who may see them.
-pub async fn by_id(app: &App, actor: &Actor, ids: &[JobId]) -> Result<HashMap<JobId, JobRow>> {
+pub(crate) async fn by_id(app: &App, actor: &Actor, ids: &[JobId]) -> Result<HashMap<JobId, JobRow>> {
     if !actor.may(Permission::ManageJobs) {
         return Ok(HashMap::new());
     }
@@ -422,7 +423,7 @@ pub async fn by_id(app: &App, actor: &Actor, ids: &[JobId]) -> Result<HashMap<Jo
 
 /// How many jobs there are in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromQueryResult)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// To be run, or running.
     pub queued: i64,
     /// Of these, those whose time has come and that no worker has taken.
@@ -432,7 +433,7 @@ pub struct Counts {
 }
 
 /// How many jobs there are in each state, for those who may see them.
-pub async fn counts(app: &App, actor: &Actor) -> Result<Counts> {
+pub(crate) async fn counts(app: &App, actor: &Actor) -> Result<Counts> {
     actor.require(Permission::ManageJobs)?;
     let queued = is_literally(Column::State, JobState::Queued);
     let due = queued.clone().and(Column::RunAt.lte(app.clock.now()));
@@ -463,7 +464,7 @@ struct Dead {
 }
 
 /// How many jobs are due in each lane, lanes without any included, and how many are dead. No rights are asked here.
-pub async fn waiting(app: &App) -> Result<(Vec<(Lane, i64)>, i64)> {
+pub(crate) async fn waiting(app: &App) -> Result<(Vec<(Lane, i64)>, i64)> {
     let due = Entity::find()
         .select_only()
         .column(Column::Lane)
@@ -496,12 +497,12 @@ pub async fn due(app: &App, name: &'static str, every: TimeDelta) -> Result<bool
 
 /// Whether something can be stored, found out by a write where nothing else was stored just now: a row beside the
 /// schedules, which nobody reads.
-pub async fn can_store(app: &App) -> bool {
+pub(crate) async fn can_store(app: &App) -> bool {
     app.db.can_store(sql::STORE, vec![app.clock.now().into()]).await
 }
 
 /// A schedule that failed comes again soon instead of at its next time.
-pub async fn soon(app: &App, name: &'static str) -> Result<()> {
+pub(crate) async fn soon(app: &App, name: &'static str) -> Result<()> {
     let next = app.clock.now() + TimeDelta::minutes(5);
     app.db
         .transact(async |tx| {

@@ -38,7 +38,7 @@ pub fn taking(lane: Option<Lane>, limit: u64, skip_locked: &str) -> String {
 ///
 /// Text, as the step of a chain: that of every like.
 #[must_use]
-pub fn enqueue_step(kind: &str, rows: &str, [id, payload, now]: [&str; 3]) -> String {
+pub(crate) fn enqueue_step(kind: &str, rows: &str, [id, payload, now]: [&str; 3]) -> String {
     format!(
         "INSERT INTO jobs (id, kind, payload, state, attempts, run_at, created_at) \
          SELECT {id}, '{kind}', {payload}, 'queued', 0, {now}, {now} FROM {rows} RETURNING id"

@@ -15,7 +15,7 @@ use crate::{
 /// Puts what is missing where it has to be, once for each `origin`: lent to its owner, who owes it since; where nobody can be
 /// asked for it any more, the platform bears it. The accounts are locked by the caller; a caller who lends to somebody
 /// whose wallet is elsewhere calls [`repay_in`] then.
-pub async fn lend_in(
+pub(crate) async fn lend_in(
     app: &App,
     tx: &Transaction,
     debtor: Option<UserId>,
@@ -39,7 +39,7 @@ pub async fn lend_in(
 
 /// Pays what somebody owes out of what there is in their wallet beside what is `kept`. `because` is the transfer that it
 /// follows: once for each.
-pub async fn repay_in(
+pub(crate) async fn repay_in(
     app: &App,
     tx: &Transaction,
     debtor: UserId,

@@ -157,7 +157,7 @@ struct Due {
 }
 
 /// Ends the holds whose time is over; gives how many. Run on a schedule.
-pub async fn expire_holds(app: &App) -> Result<u64> {
+pub(crate) async fn expire_holds(app: &App) -> Result<u64> {
     let due = ledger_transfer::Entity::find()
         .filter(is_literally(ledger_transfer::Column::State, TransferState::Pending))
         .filter(ledger_transfer::Column::ExpiresAt.lte(app.clock.now()))

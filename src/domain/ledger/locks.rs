@@ -31,7 +31,7 @@ pub(super) struct Locked {
 
 impl Locked {
     /// What may be taken.
-    pub fn available(self) -> i64 {
+    pub(crate) fn available(self) -> i64 {
         self.balance.saturating_sub(self.held)
     }
 }
@@ -45,23 +45,23 @@ pub(super) struct Accounts {
 
 impl Accounts {
     /// In which currency.
-    pub fn currency(&self) -> Currency {
+    pub(crate) fn currency(&self) -> Currency {
         self.currency
     }
 
     /// What is on this account; `None` where nothing is counted.
-    pub fn at(&self, account_ref: AccountRef) -> Option<Locked> {
+    pub(crate) fn at(&self, account_ref: AccountRef) -> Option<Locked> {
         self.locked.get(&account_ref.account(self.currency)).copied()
     }
 
     /// What somebody owes, as far as it is known here: where their wallet is locked, so are their debts.
-    pub fn owed_by(&self, user: UserId) -> i64 {
+    pub(crate) fn owed_by(&self, user: UserId) -> i64 {
         self.at(AccountRef::Debt(user)).map_or(0, |account| account.balance.saturating_neg())
     }
 
     /// The time of an entry of these accounts: now, but later than their last one, whatever the clocks of several
     /// processes say. So the entries of an account, and of a person's wallets together, have one order by their times.
-    pub fn entry_time(&self, app: &App) -> DateTime<Utc> {
+    pub(crate) fn entry_time(&self, app: &App) -> DateTime<Utc> {
         let last = self.locked.values().filter_map(|account| account.last_entry_at).max();
         let now = app.clock.now();
         last.map_or(now, |last| now.max(last + TimeDelta::microseconds(1)))
@@ -70,18 +70,28 @@ impl Accounts {
 
 /// Locks the accounts that are counted until the end of the transaction, in the order of their ids; opens those
 /// that are not there yet.
-pub async fn lock_in(app: &App, tx: &Transaction, account_refs: &[AccountRef], currency: Currency) -> Result<()> {
+pub(crate) async fn lock_in(
+    app: &App,
+    tx: &Transaction,
+    account_refs: &[AccountRef],
+    currency: Currency,
+) -> Result<()> {
     locked_in(app, tx, account_refs, currency).await.map(drop)
 }
 
 /// What may be taken from an account that is counted; it is locked until the end of the transaction.
-pub async fn available_in(app: &App, tx: &Transaction, account_ref: AccountRef, currency: Currency) -> Result<i64> {
+pub(crate) async fn available_in(
+    app: &App,
+    tx: &Transaction,
+    account_ref: AccountRef,
+    currency: Currency,
+) -> Result<i64> {
     let accounts = locked_in(app, tx, &[account_ref], currency).await?;
     Ok(accounts.at(account_ref).map_or(0, Locked::available))
 }
 
 /// What somebody owes; their wallet is locked until the end of the transaction, and so is that.
-pub async fn owed_in(app: &App, tx: &Transaction, debtor: UserId, currency: Currency) -> Result<i64> {
+pub(crate) async fn owed_in(app: &App, tx: &Transaction, debtor: UserId, currency: Currency) -> Result<i64> {
     let accounts = locked_in(app, tx, &[AccountRef::Wallet(debtor)], currency).await?;
     Ok(accounts.owed_by(debtor))
 }
@@ -212,7 +222,7 @@ pub(super) struct Named {
 
 impl Named {
     /// The place that the account is.
-    pub fn account_ref(&self) -> Result<AccountRef> {
+    pub(crate) fn account_ref(&self) -> Result<AccountRef> {
         let (owner, name) = (self.owner_id, self.name.as_str());
         Ok(match self.kind {
             AccountKind::Wallet => AccountRef::Wallet(UserId(owner)),

@@ -41,17 +41,19 @@ use crate::{
     platform::crypto::sha256,
 };
 
-pub use debts::{lend_in, repay_in};
-pub use holds::{End, end_hold_in, expire_holds, hold_in, post_hold_in};
-pub use locks::{available_in, lock_in, owed_in};
-pub use post::{fold, post_in, post_keeping_in, post_to_active_in, reverse_in, reverse_to_in};
-pub use queries::{Account, account, accounts_by_id, accounts_of, accounts_of_each};
+pub(crate) use debts::{lend_in, repay_in};
+pub use holds::{End, end_hold_in, hold_in, post_hold_in};
+pub(crate) use locks::{available_in, lock_in, owed_in};
+pub use post::{fold, post_in, reverse_in};
+pub(crate) use post::{post_keeping_in, post_to_active_in, reverse_to_in};
+pub use queries::{Account, account};
+pub(crate) use queries::{accounts_by_id, accounts_of, accounts_of_each};
 pub(crate) use registration::DOMAIN;
 pub use verify::{Difference, check, verify};
-pub use write::earlier_in;
+pub(crate) use write::earlier_in;
 
 /// A rule, and a query that gives a line of text for everything that breaks it; `ID(column)` is an id as text.
-pub type Rule = (&'static str, &'static str);
+pub(crate) type Rule = (&'static str, &'static str);
 
 /// A reference to an account, before it is looked up: where money can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,7 +98,7 @@ impl AccountRef {
 
     /// Whose it is; nil for the platform's own.
     #[must_use]
-    pub fn owner(self) -> Uuid {
+    pub(crate) fn owner(self) -> Uuid {
         match self {
             Self::Wallet(user) | Self::Debt(user) => user.0,
             Self::Escrow(goal) => goal.0,
@@ -120,7 +122,7 @@ impl AccountRef {
 
     /// Whether its row is locked and its entries counted: wallets and escrows never go below zero, debts never above.
     #[must_use]
-    pub fn is_counted(self) -> bool {
+    pub(crate) fn is_counted(self) -> bool {
         matches!(self, Self::Wallet(_) | Self::Escrow(_) | Self::Debt(_))
     }
 

@@ -35,7 +35,7 @@ pub async fn post_in(app: &App, tx: &Transaction, new: NewTransfer<'_>) -> Resul
 
 /// The same, where so much of what comes into a wallet leaves it in the same transaction, such as the fee of a payout: it
 /// pays no debts. Codes: as [`post_in`].
-pub async fn post_keeping_in(app: &App, tx: &Transaction, new: NewTransfer<'_>, kept: i64) -> Result<Posted> {
+pub(crate) async fn post_keeping_in(app: &App, tx: &Transaction, new: NewTransfer<'_>, kept: i64) -> Result<Posted> {
     let accounts = locked_in(app, tx, &[new.from, new.to], new.currency).await?;
     let posted = write_in(app, tx, new, &accounts, None).await?;
     settle_debts_in(app, tx, &new, &accounts, posted, kept).await?;
@@ -63,7 +63,7 @@ async fn settle_debts_in(
 
 /// The same into a person's wallet, if they are there and not suspended, and stay so until the end of the transaction;
 /// `None`, and nothing happens, where there is nobody like that. Codes: as [`post_in`].
-pub async fn post_to_active_in(app: &App, tx: &Transaction, new: NewTransfer<'_>) -> Result<Option<Posted>> {
+pub(crate) async fn post_to_active_in(app: &App, tx: &Transaction, new: NewTransfer<'_>) -> Result<Option<Posted>> {
     let AccountRef::Wallet(payee) = new.to else { return Err(Error::internal("only a wallet is somebody's")) };
     match locked_with_in(app, tx, payee, &[new.from, new.to], new.currency).await? {
         Some(accounts) => {
@@ -109,7 +109,7 @@ pub async fn reverse_in(
 
 /// The same, where the money may go elsewhere than where it came from: `to` says where. What somebody owed may be paid by then,
 /// and goes into their wallet, where it pays first what they still owe. Codes: as [`reverse_in`].
-pub async fn reverse_to_in(
+pub(crate) async fn reverse_to_in(
     app: &App,
     tx: &Transaction,
     id: TransferId,

@@ -43,7 +43,7 @@ pub struct Account {
 impl Account {
     /// What may be taken.
     #[must_use]
-    pub fn available(&self) -> i64 {
+    pub(crate) fn available(&self) -> i64 {
         self.balance - self.held
     }
 }
@@ -88,13 +88,17 @@ fn or_nothing(amount: Expr) -> Expr {
 }
 
 /// The accounts of a kind that belong to somebody, by currency. No rights are asked here.
-pub async fn accounts_of(app: &App, kind: AccountKind, owner: Uuid) -> Result<Vec<Account>> {
+pub(crate) async fn accounts_of(app: &App, kind: AccountKind, owner: Uuid) -> Result<Vec<Account>> {
     let own = Entity::find().filter(Column::OwnerId.eq(owner)).filter(Column::Kind.eq(kind));
     app.db.read(own.order_by_asc(Column::Currency)).await
 }
 
 /// The accounts of a kind that belong to each of some, by currency; nothing for who has none. No rights are asked here.
-pub async fn accounts_of_each(app: &App, kind: AccountKind, owners: &[Uuid]) -> Result<HashMap<Uuid, Vec<Account>>> {
+pub(crate) async fn accounts_of_each(
+    app: &App,
+    kind: AccountKind,
+    owners: &[Uuid],
+) -> Result<HashMap<Uuid, Vec<Account>>> {
     let theirs = Entity::find().filter(Column::Kind.eq(kind)).filter(any_id(Column::OwnerId, owners));
     let mut found: HashMap<Uuid, Vec<Account>> = HashMap::new();
     for Owned { owner_id, account } in app.db.read(theirs).await? {
@@ -108,7 +112,11 @@ pub async fn accounts_of_each(app: &App, kind: AccountKind, owners: &[Uuid]) -> 
 }
 
 /// Accounts of a kind by id, each with whose it is. No rights are asked here.
-pub async fn accounts_by_id(app: &App, kind: AccountKind, ids: &[LedgerAccountId]) -> Result<Vec<(Uuid, Account)>> {
+pub(crate) async fn accounts_by_id(
+    app: &App,
+    kind: AccountKind,
+    ids: &[LedgerAccountId],
+) -> Result<Vec<(Uuid, Account)>> {
     let found = Entity::find().filter(Column::Kind.eq(kind)).filter(any_id(Column::Id, ids));
     let found: Vec<Owned> = app.db.read(found).await?;
     Ok(found.into_iter().map(|Owned { owner_id, account }| (owner_id, account)).collect())

@@ -83,7 +83,7 @@ fn stored(input: Option<&Fingerprint>) -> String {
 }
 
 /// What an earlier call with this key did. Code: IDEMPOTENCY_KEY_REUSED, when it was asked something else.
-pub async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<Posted>> {
+pub(crate) async fn earlier_in(tx: &Transaction, origin: &Origin<'_>) -> Result<Option<Posted>> {
     let found = Earlier::find_by_statement(sql::find_earlier(origin)).one(tx).await?;
     let Some(Earlier { id, input_hash: hash }) = found else { return Ok(None) };
     if !origin.input.map_or_else(|| hash == stored(None), |input| input.is(&hash)) {

@@ -25,9 +25,9 @@ use crate::{
 };
 
 /// The kind of the job that sends a message.
-pub const MESSAGE: &str = "message";
+pub(crate) const MESSAGE: &str = "message";
 /// How long a message waits for a server that is down, as mail servers do among themselves.
-pub const GIVE_UP_AFTER: TimeDelta = TimeDelta::days(3);
+pub(crate) const GIVE_UP_AFTER: TimeDelta = TimeDelta::days(3);
 /// How long one sending may take, however many steps it has: less than a job may run.
 const LONGEST: Duration = Duration::from_secs(25);
 
@@ -129,7 +129,8 @@ pub enum Template {
 
 impl Template {
     /// Every template.
-    pub const ALL: &'static [Self] = &[
+    #[cfg(test)]
+    const ALL: &'static [Self] = &[
         Self::EmailVerification,
         Self::EmailChange,
         Self::EmailChanged,
@@ -240,7 +241,7 @@ impl Message {
 
     /// Fills `code` and `minutes`: the message is of use as long as the code.
     #[must_use]
-    pub fn with_code(mut self, app: &App, code: &super::codes::IssuedCode) -> Self {
+    pub(crate) fn with_code(mut self, app: &App, code: &super::codes::IssuedCode) -> Self {
         self.good_until = Some(code.expires_at);
         let minutes = ((code.expires_at - app.clock.now()).num_seconds() + 59) / 60;
         self.with("code", &code.code).with("minutes", minutes)
@@ -248,7 +249,7 @@ impl Message {
 
     /// The same, and `link` and `hours`: a link to a page of the frontend that takes the secret beside the code.
     #[must_use]
-    pub fn with_code_and_link(self, app: &App, code: &super::codes::IssuedCode, page: &str) -> Self {
+    pub(crate) fn with_code_and_link(self, app: &App, code: &super::codes::IssuedCode, page: &str) -> Self {
         let message = self.with_code(app, code);
         let Some(token) = &code.token else { return message };
         let hours = super::codes::LINK.num_hours();
@@ -287,7 +288,7 @@ pub async fn deliver(app: &App, job: &job::Model) -> Result<()> {
 }
 
 /// Sends the message that a job has written, as [`deliver`] does.
-pub async fn dispatch(app: &App, job: &job::Model, message: &Message) -> Result<()> {
+pub(crate) async fn dispatch(app: &App, job: &job::Model, message: &Message) -> Result<()> {
     let (template, now) = (message.template, app.clock.now());
     if message.good_until.is_some_and(|until| until <= now) {
         tracing::warn!(job = %job.id, ?template, "a message came too late to be of use");

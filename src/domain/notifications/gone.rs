@@ -71,7 +71,7 @@ fn union(first: SelectStatement, more: impl Iterator<Item = SelectStatement>) ->
 
 /// What was told of something is gone, because that was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deleted {
+pub(crate) struct Deleted {
     /// The id of what was deleted.
     pub subject: Uuid,
 }
@@ -93,7 +93,7 @@ struct Quoted {
 
 /// What quotes something quotes it as it is now: it has another text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Edited {
+pub(crate) struct Edited {
     /// The id of what was changed.
     pub subject: Uuid,
 }

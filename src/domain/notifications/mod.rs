@@ -46,10 +46,12 @@ use crate::{
 };
 
 use gone::Gone;
-pub use gone::{Deleted, Edited, Subject};
+pub use gone::Subject;
+pub(crate) use gone::{Deleted, Edited};
 pub(crate) use gone::{about, go_in, of_fact};
+pub(crate) use notices::notify_all_in;
 pub(crate) use notices::{NewNotification, deliver_in, deliver_one_in, excerpt, notify_step, payload, short};
-pub use notices::{Notice, NoticeHandler, notify_all_in, notify_in};
+pub use notices::{Notice, NoticeHandler, notify_in};
 
 /// What notifications hand over.
 pub(crate) const DOMAIN: Domain = Domain {
@@ -141,17 +143,17 @@ fn of(recipient: UserId) -> Select<Entity> {
 }
 
 /// What cursors in the list are tied to.
-pub const SORT: &str = "notifications.newest";
+pub(crate) const SORT: &str = "notifications.newest";
 
 /// A notification's place in the list.
 #[must_use]
-pub fn cursor(notification: &Notification) -> Cursor {
+pub(crate) fn cursor(notification: &Notification) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(notification.created_at), id: notification.id.0 }
 }
 
 /// What notifications have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NotificationFilter {
+pub(crate) struct NotificationFilter {
     /// Whether unread ones are meant, or those that were read.
     pub unread: Option<bool>,
     /// What they are about.
@@ -161,7 +163,7 @@ pub struct NotificationFilter {
 }
 
 /// The actor's notifications, newest first.
-pub async fn notifications(
+pub(crate) async fn notifications(
     app: &App,
     actor: &Actor,
     filter: &NotificationFilter,
@@ -194,7 +196,7 @@ struct Counted {
 }
 
 /// How many of the actor's own notifications are unread; nothing of anybody else's.
-pub async fn unread_counts(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, i64>> {
+pub(crate) async fn unread_counts(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, i64>> {
     let own = actor.require_user()?.id;
     if !ids.contains(&own) {
         return Ok(HashMap::new());
@@ -206,7 +208,11 @@ pub async fn unread_counts(app: &App, actor: &Actor, ids: &[UserId]) -> Result<H
 }
 
 /// The actor's own notifications by id.
-pub async fn by_id(app: &App, actor: &Actor, ids: &[NotificationId]) -> Result<HashMap<NotificationId, Notification>> {
+pub(crate) async fn by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[NotificationId],
+) -> Result<HashMap<NotificationId, Notification>> {
     match actor.user_id() {
         Some(user) => of_recipient(app, user, ids).await,
         None => Ok(HashMap::new()),
@@ -223,7 +229,7 @@ async fn of_recipient(
 }
 
 /// Marks one of the actor's notifications as read; again changes nothing. Code: NOT_FOUND.
-pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<Notification> {
+pub(crate) async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<Notification> {
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
@@ -242,7 +248,7 @@ pub async fn mark_read(app: &App, actor: &Actor, id: NotificationId) -> Result<N
 }
 
 /// Marks all of the actor's notifications as read, up to now; gives how many were unread.
-pub async fn mark_all_read(app: &App, actor: &Actor) -> Result<u64> {
+pub(crate) async fn mark_all_read(app: &App, actor: &Actor) -> Result<u64> {
     let user = actor.require_user()?.id;
     let now = app.clock.now();
     app.db
@@ -263,7 +269,7 @@ pub async fn mark_all_read(app: &App, actor: &Actor) -> Result<u64> {
 // ---------------------------------------------------------------------------------------------------- the live stream
 
 /// How far the actor's stream has come: a list and a subscription from here join without a gap.
-pub async fn stream_head(app: &App, actor: &Actor) -> Result<i64> {
+pub(crate) async fn stream_head(app: &App, actor: &Actor) -> Result<i64> {
     let user = actor.require_user()?.id;
     events::head(app, StreamKind::Notifications, user.0).await
 }

@@ -61,7 +61,7 @@ pub struct NoticeHandler {
 impl NoticeHandler {
     /// That of a type of notices.
     #[must_use]
-    pub const fn of<N: Notice>() -> Self {
+    pub(crate) const fn of<N: Notice>() -> Self {
         Self { event: N::EVENT, aliases: N::ALIASES, deliver_in: deliver_stored_in::<N> }
     }
 
@@ -108,7 +108,7 @@ pub(crate) fn notify_step(rows: &str, values: [&str; 3]) -> String {
 }
 
 /// The same for many, by one statement.
-pub async fn notify_all_in<N: Notice>(app: &App, tx: &Transaction, notices: &[N]) -> Result<()> {
+pub(crate) async fn notify_all_in<N: Notice>(app: &App, tx: &Transaction, notices: &[N]) -> Result<()> {
     let stored = notices.iter().map(|notice| (Lane::Database, Stored { event: N::EVENT, notice }));
     jobs::enqueue_all_on(app, tx, KIND, &stored.collect::<Vec<_>>()).await
 }

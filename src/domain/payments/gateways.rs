@@ -36,7 +36,7 @@ pub(super) fn is_offered(app: &App, provider: ProviderKind) -> bool {
 
 /// A way to pay that is offered here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offer {
+pub(crate) struct Offer {
     /// Made of the provider's name.
     pub id: PaymentProviderId,
     /// Who moves the money.
@@ -51,7 +51,7 @@ pub struct Offer {
 
 /// The ways to pay that are offered here.
 #[must_use]
-pub fn offers(app: &App) -> Vec<Offer> {
+pub(crate) fn offers(app: &App) -> Vec<Offer> {
     let all = ProviderKind::iter().filter(|provider| is_offered(app, *provider));
     all.map(|provider| {
         let gateway = app.payments.gateway(provider.as_str());

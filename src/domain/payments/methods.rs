@@ -45,7 +45,7 @@ const ADD: &str = "paymentMethodAdd";
 
 /// A way to pay that is to be saved.
 #[derive(Debug, Clone)]
-pub struct MethodAdd {
+pub(crate) struct MethodAdd {
     /// Who moves the money.
     pub provider: ProviderKind,
     /// What it is.
@@ -73,14 +73,14 @@ fn kept(user: UserId) -> Select<Entity> {
 }
 
 /// The actor's saved ways to pay, the default first, then the newest.
-pub async fn payment_methods(app: &App, actor: &Actor) -> Result<Vec<Method>> {
+pub(crate) async fn payment_methods(app: &App, actor: &Actor) -> Result<Vec<Method>> {
     let user = actor.require_user()?.id;
     let default_first = kept(user).order_by_desc(Column::IsDefault);
     app.db.all(default_first.order_by_desc(Column::CreatedAt).order_by_desc(Column::Id)).await
 }
 
 /// The actor's own ways to pay by id, those that they removed included.
-pub async fn payment_methods_by_id(
+pub(crate) async fn payment_methods_by_id(
     app: &App,
     actor: &Actor,
     ids: &[PaymentMethodId],
@@ -94,7 +94,7 @@ pub async fn payment_methods_by_id(
 
 /// Saves a way to pay of the actor's. Codes: PROVIDER_NOT_AVAILABLE, PAYMENT_REFUSED, ALREADY_EXISTS, TOO_MANY, BLANK,
 /// TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED. UNAVAILABLE when the provider can't be reached.
-pub async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) -> Result<Idempotent<Method>> {
+pub(crate) async fn payment_method_add(app: &App, actor: &Actor, command: MethodAdd) -> Result<Idempotent<Method>> {
     let user = actor.require_user()?.id;
     let unavailable = || UserError::input("provider", UserErrorCode::ProviderNotAvailable);
     let gateway = app.payments.gateway(command.provider.as_str());
@@ -293,7 +293,7 @@ async fn own_in(tx: &Transaction, user: UserId, id: PaymentMethodId) -> Result<M
 }
 
 /// A way to pay of the actor's is to be offered first. Code: NOT_FOUND.
-pub async fn payment_method_set_default(app: &App, actor: &Actor, id: PaymentMethodId) -> Result<Method> {
+pub(crate) async fn payment_method_set_default(app: &App, actor: &Actor, id: PaymentMethodId) -> Result<Method> {
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
@@ -305,7 +305,7 @@ pub async fn payment_method_set_default(app: &App, actor: &Actor, id: PaymentMet
 }
 
 /// A way to pay of the actor's goes; of the others, the newest becomes the default if this one was. Code: NOT_FOUND.
-pub async fn payment_method_remove(app: &App, actor: &Actor, id: PaymentMethodId) -> Result<Method> {
+pub(crate) async fn payment_method_remove(app: &App, actor: &Actor, id: PaymentMethodId) -> Result<Method> {
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {

@@ -43,54 +43,49 @@ use crate::{
     error::{Error, State, UserError, UserErrorCode},
 };
 
-pub use disputes::{
+pub(crate) use disputes::{
     by_hand::{DisputeSaid, admin_dispute_record},
     rows::{
         DISPUTE_SORT, DisputeFilter, DisputeOfPayment, dispute_cursor, disputes, disputes_by_id, disputes_by_payment,
     },
 };
-pub use gateways::{Offer, offers};
+pub(crate) use gateways::{Offer, offers};
 pub(crate) use jobs::SendReceipt;
-pub use methods::{
+pub(crate) use methods::{
     MethodAdd, payment_method_add, payment_method_remove, payment_method_set_default, payment_methods,
     payment_methods_by_id,
 };
-pub use notices::{RefundDecided, RefundRequested};
-pub use offline::{
+pub(crate) use notices::{RefundDecided, RefundRequested};
+pub(crate) use offline::{
     payments::{MoneyReceived, admin_payment_collect, admin_payment_confirm, admin_payment_remit, payment_proof_add},
     proposals::awaited,
     refunds::{admin_refund_complete, admin_refund_fail},
 };
-pub use payers::{Payer, claimant, guest_token};
+pub use payers::Payer;
+pub(crate) use payers::claimant;
+pub(crate) use processing::{
+    cancel::admin_payment_cancel, cancel::payment_cancel, charges::confirm, deposits::WalletDeposit,
+    deposits::wallet_deposit, next_actions::next_action, open::pay_at_once_in, webhooks::Received, webhooks::receive,
+};
 pub use processing::{
-    cancel::{admin_payment_cancel, payment_cancel},
-    charges::{Started, confirm, refresh, start, started},
-    complete,
-    deposits::{Deposits, WalletDeposit, wallet_deposit},
-    next_actions::next_action,
-    open::{NewPayment, open_in, pay_at_once_in},
-    poll::{poll_all, poll_provider},
-    webhooks::{Received, receive},
+    charges::Started, charges::refresh, charges::started, complete, open::NewPayment, open::open_in, poll::poll_all,
 };
-pub use queries::{
-    Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, payments, payments_by_id, stream_head,
+pub(crate) use queries::{
+    Access, PaymentFilter, SORT, cursor, events_by_payment, find, follow, get, payments, payments_by_id,
 };
-pub use refunds::{
+pub(crate) use refunds::{
     execution::REMEMBERED,
     granting::grant_in,
     requests::{RefundAsk, payment_refund, refund_decide, refund_request},
     rows::{REFUND_SORT, RefundFilter, RefundOfPayment, refund_cursor, refunds, refunds_by_id, refunds_by_payment},
 };
 pub(crate) use registration::DOMAIN;
-pub use settlements::{
-    holdings::Disagreement,
-    movements::{ProviderSettlement, provider_settlement_record, settle},
-    reconcile::{Comparison, reconcile},
-};
+pub(crate) use settlements::movements::{ProviderSettlement, provider_settlement_record};
+pub use settlements::{holdings::Disagreement, movements::settle, reconcile::Comparison, reconcile::reconcile};
 pub use target::{Settlement, Target};
 
 /// A payment: a row of `payments`.
-pub type Payment = payment::Model;
+pub(crate) type Payment = payment::Model;
 
 fn not_found() -> Error {
     UserError::input("id", UserErrorCode::NotFound).into()

@@ -20,14 +20,14 @@ use crate::{
 
 /// Somebody asks for money back, maybe of a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefundRequested {
+pub(crate) struct RefundRequested {
     /// The id of the refund.
     pub refund: Uuid,
 }
 
 /// Nobody has to decide any more about a refund that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefundDecided {
+pub(crate) struct RefundDecided {
     /// The id of the refund.
     pub refund: Uuid,
 }

@@ -22,7 +22,7 @@ pub enum Payer {
 
 /// What stands for who pays, where keys are kept.
 #[must_use]
-pub fn claimant(payer: &Payer) -> Uuid {
+pub(crate) fn claimant(payer: &Payer) -> Uuid {
     match payer {
         Payer::User(user) => user.0,
         Payer::Guest(email) => {
@@ -35,7 +35,7 @@ pub fn claimant(payer: &Payer) -> Uuid {
 
 /// By which a guest comes back to a payment.
 #[must_use]
-pub fn guest_token(app: &App, id: PaymentId) -> String {
+pub(crate) fn guest_token(app: &App, id: PaymentId) -> String {
     URL_SAFE_NO_PAD.encode(app.keys.fingerprint("payment guest", &[&id.to_string()]))
 }
 

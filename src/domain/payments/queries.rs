@@ -13,7 +13,6 @@ use crate::{
     domain::{
         actor::{Actor, Client},
         amounts::AmountRange,
-        events,
         live::{self, Content, Step},
         permissions::Permission,
     },
@@ -33,13 +32,13 @@ use crate::{
 
 /// What somebody without an account shows to see their payment.
 #[derive(Debug, Clone, Default)]
-pub struct Access {
+pub(crate) struct Access {
     /// The token that they were given when it began.
     pub guest_token: Option<String>,
 }
 
 /// A payment. No rights are asked here. Code: NOT_FOUND.
-pub async fn get(app: &App, id: PaymentId) -> Result<Payment> {
+pub(crate) async fn get(app: &App, id: PaymentId) -> Result<Payment> {
     find_by_id(app, id).await?.ok_or_else(super::not_found)
 }
 
@@ -49,7 +48,7 @@ pub(super) async fn find_by_id(app: &App, id: PaymentId) -> Result<Option<Paymen
 }
 
 /// A payment that the actor may see: their own; anybody's, with the permission; as a guest, the one of their token.
-pub async fn find(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Option<Payment>> {
+pub(crate) async fn find(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Option<Payment>> {
     if let Some(found) = payments_by_id(app, actor, &[id]).await?.remove(&id) {
         return Ok(Some(found));
     }
@@ -63,7 +62,7 @@ pub async fn find(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> R
 }
 
 /// Payments by id that the actor may see.
-pub async fn payments_by_id(app: &App, actor: &Actor, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>> {
+pub(crate) async fn payments_by_id(app: &App, actor: &Actor, ids: &[PaymentId]) -> Result<HashMap<PaymentId, Payment>> {
     let Ok(viewer) = actor.require_user() else { return Ok(HashMap::new()) };
     let mut found = app.db.all(Entity::find().filter(any_id(Column::Id, ids))).await?;
     found.retain(|payment| payment.payer_id == Some(viewer.id) || actor.may(Permission::SeeMoney));
@@ -72,7 +71,7 @@ pub async fn payments_by_id(app: &App, actor: &Actor, ids: &[PaymentId]) -> Resu
 
 /// What payments have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PaymentFilter {
+pub(crate) struct PaymentFilter {
     /// Whose, of `everybodys`.
     pub payers: Option<Vec<UserId>>,
     /// Everybody's, for those who may see them.
@@ -90,11 +89,11 @@ pub struct PaymentFilter {
 }
 
 /// What cursors in the list are tied to.
-pub const SORT: &str = "payments.newest";
+pub(crate) const SORT: &str = "payments.newest";
 
 /// A payment's place in the list.
 #[must_use]
-pub fn cursor(payment: &Payment) -> Cursor {
+pub(crate) fn cursor(payment: &Payment) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(payment.created_at), id: payment.id.0 }
 }
 
@@ -113,7 +112,7 @@ fn visible_to(actor: &Actor, filter: &PaymentFilter) -> Result<(List<Entity>, Ve
 }
 
 /// Payments, newest first: the actor's own, or everybody's for those who may see them.
-pub async fn payments(
+pub(crate) async fn payments(
     app: &App,
     actor: &Actor,
     filter: &PaymentFilter,
@@ -139,7 +138,7 @@ pub async fn payments(
 }
 
 /// The steps of payments, by payment, oldest first, the newest 100 of each: whoever sees a payment sees them.
-pub async fn events_by_payment(
+pub(crate) async fn events_by_payment(
     app: &App,
     _actor: &Actor,
     ids: &[PaymentId],
@@ -165,13 +164,8 @@ impl Content for Steps {
     }
 }
 
-/// Where a payment's stream stands.
-pub async fn stream_head(app: &App, id: PaymentId) -> Result<i64> {
-    events::head(app, StreamKind::Payment, id.0).await
-}
-
 /// A payment that the actor may see, as it changes. Code: NOT_FOUND.
-pub async fn follow(
+pub(crate) async fn follow(
     app: &App,
     actor: &Actor,
     client: &Client,

@@ -10,7 +10,7 @@ use crate::{
     entity::{PaymentId, payment::ProviderKind},
 };
 
-pub use super::sql::RULES;
+pub(crate) use super::sql::RULES;
 
 /// The operation of transfers that record what was taken.
 pub(super) const CAPTURE: &str = "payment";

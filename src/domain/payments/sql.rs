@@ -92,7 +92,7 @@ pub(super) const REASON_OF_REFUND: &str = "CASE r.reason WHEN 'goal_cancelled' T
 ///
 /// Text, because each is run as it stands, with a line for people made of several tables' columns; only checks of the books ask
 /// them.
-pub const RULES: &[Rule] = &[
+pub(crate) const RULES: &[Rule] = &[
     (
         "what was taken of a payment is what the ledger posted for it, in its currency",
         "SELECT 'payment ' || ID(p.id) || ' took ' || p.captured || ' ' || p.currency || ', the ledger ' \

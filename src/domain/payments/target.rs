@@ -91,12 +91,12 @@ pub trait Target: Send + Sync + std::fmt::Debug {
 }
 
 /// What payments can be for. Payments are lower than most of those who settle them: they only know the port.
-pub fn all() -> impl Iterator<Item = &'static dyn Target> {
+pub(crate) fn all() -> impl Iterator<Item = &'static dyn Target> {
     crate::domain::DOMAINS.iter().flat_map(|domain| domain.targets.iter().copied())
 }
 
 /// The target of a kind.
-pub fn of(kind: TargetKind) -> Result<&'static dyn Target> {
+pub(crate) fn of(kind: TargetKind) -> Result<&'static dyn Target> {
     all()
         .find(|target| target.kind() == kind)
         .ok_or_else(|| Error::internal(format!("nothing settles payments for {}", kind.as_str())))

@@ -32,7 +32,7 @@ use crate::{
 
 /// A text to be published.
 #[derive(Debug, Clone)]
-pub struct PostCreate {
+pub(crate) struct PostCreate {
     /// 1 to [`MAX_POST`] characters.
     pub body: String,
     /// Makes a repeated call harmless.
@@ -40,7 +40,7 @@ pub struct PostCreate {
 }
 
 /// Publishes a post. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
-pub async fn post_create(app: &App, actor: &Actor, command: PostCreate) -> Result<Idempotent<PostView>> {
+pub(crate) async fn post_create(app: &App, actor: &Actor, command: PostCreate) -> Result<Idempotent<PostView>> {
     let author = actor.require_user()?.id;
     let body = text::required("body", text::block("body", &command.body, MAX_POST)?)?;
     let new = new_post(app, author, body, None);
@@ -65,7 +65,7 @@ fn create_input(body: &str) -> Fingerprint {
 
 /// A post to be passed on.
 #[derive(Debug, Clone)]
-pub struct PostShare {
+pub(crate) struct PostShare {
     /// The post that is passed on; it may be a share itself.
     pub post: PostId,
     /// An own text with it; may be empty.
@@ -76,7 +76,7 @@ pub struct PostShare {
 
 /// Passes a post on, as a post of one's own; counted on the original. A share without a text of its own stands for
 /// what it shares. Codes: NOT_FOUND, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
-pub async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<Idempotent<PostView>> {
+pub(crate) async fn post_share(app: &App, actor: &Actor, command: PostShare) -> Result<Idempotent<PostView>> {
     let author = actor.require_user()?.id;
     let body = text::block("body", &command.body, MAX_POST)?;
     let shared = posts_by_id(app, actor, &[command.post]).await?.remove(&command.post);
@@ -191,7 +191,7 @@ async fn idempotent(
 }
 
 /// Changes one's own post; without a text it stays as it is, and only a share may do without one. Codes: NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn post_update(app: &App, actor: &Actor, id: PostId, body: Option<String>) -> Result<PostView> {
+pub(crate) async fn post_update(app: &App, actor: &Actor, id: PostId, body: Option<String>) -> Result<PostView> {
     let user = actor.require_user()?.id;
     let body = body.map(|body| text::block("body", &body, MAX_POST)).transpose()?;
     app.db
@@ -224,7 +224,7 @@ async fn changed_in(tx: &Transaction, id: PostId, change: post::ActiveModel) -> 
 }
 
 /// Deletes one's own post: a tombstone stays, with the answers below it. Codes: NOT_FOUND, NOT_ALLOWED.
-pub async fn post_delete(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
+pub(crate) async fn post_delete(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {

@@ -27,7 +27,7 @@ use crate::{
 
 /// What is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CommentTarget {
+pub(crate) enum CommentTarget {
     /// A post is answered.
     Post(PostId),
     /// Another comment is replied to.
@@ -36,7 +36,7 @@ pub enum CommentTarget {
 
 /// An answer that is to be written.
 #[derive(Debug, Clone)]
-pub struct CommentCreate {
+pub(crate) struct CommentCreate {
     /// What is answered.
     pub target: CommentTarget,
     /// 1 to [`MAX_COMMENT`] characters.
@@ -46,7 +46,11 @@ pub struct CommentCreate {
 }
 
 /// Answers a post or replies to a comment. Codes: BLANK, TOO_LONG, INVALID_CHARACTERS, NOT_FOUND, IDEMPOTENCY_KEY_REUSED.
-pub async fn comment_create(app: &App, actor: &Actor, command: CommentCreate) -> Result<Idempotent<CommentView>> {
+pub(crate) async fn comment_create(
+    app: &App,
+    actor: &Actor,
+    command: CommentCreate,
+) -> Result<Idempotent<CommentView>> {
     let author = actor.require_user()?.id;
     let body = text::required("body", text::block("body", &command.body, MAX_COMMENT)?)?;
     let input = input(command.target, &body);
@@ -145,7 +149,12 @@ async fn insert_in(app: &App, tx: &Transaction, comment: &comment::Model) -> Res
 }
 
 /// Changes one's own comment; without a text it stays as it is. Codes: NOT_FOUND, NOT_ALLOWED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn comment_update(app: &App, actor: &Actor, id: CommentId, body: Option<String>) -> Result<CommentView> {
+pub(crate) async fn comment_update(
+    app: &App,
+    actor: &Actor,
+    id: CommentId,
+    body: Option<String>,
+) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     let body = body
         .map(|body| text::block("body", &body, MAX_COMMENT).and_then(|body| text::required("body", body)))
@@ -174,7 +183,7 @@ async fn changed_in(tx: &Transaction, id: CommentId, change: comment::ActiveMode
 }
 
 /// Deletes one's own comment; while it has replies a tombstone is shown. Codes: NOT_FOUND, NOT_ALLOWED.
-pub async fn comment_delete(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
+pub(crate) async fn comment_delete(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {

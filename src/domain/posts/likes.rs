@@ -28,14 +28,14 @@ fn liking(app: &App, user: UserId, notice: &impl Notice) -> Result<Liking> {
 }
 
 /// Likes a post. Code: NOT_FOUND.
-pub async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
+pub(crate) async fn post_like(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
     let chain = sql::like_post(id, liking(app, user, &PostLiked { post: id.0, actor: user.0 })?);
     changed_post(app, actor, id, unless_liked(app.db.chain(&chain).await)?, true).await
 }
 
 /// Takes a like back. Code: NOT_FOUND.
-pub async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
+pub(crate) async fn post_unlike(app: &App, actor: &Actor, id: PostId) -> Result<PostView> {
     let user = actor.require_user()?.id;
     let chain = sql::unlike_post(&app.db, id, liking(app, user, &PostUnliked { post: id.0, actor: user.0 })?);
     changed_post(app, actor, id, app.db.chain(&chain).await?, false).await
@@ -71,14 +71,14 @@ async fn changed_post(app: &App, actor: &Actor, id: PostId, rows: Vec<QueryResul
 }
 
 /// Likes a comment. Code: NOT_FOUND.
-pub async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
+pub(crate) async fn comment_like(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     let chain = sql::like_comment(id, liking(app, user, &CommentLiked { comment: id.0, actor: user.0 })?);
     changed_comment(app, actor, id, unless_liked(app.db.chain(&chain).await)?, true).await
 }
 
 /// Takes a like back. Code: NOT_FOUND.
-pub async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
+pub(crate) async fn comment_unlike(app: &App, actor: &Actor, id: CommentId) -> Result<CommentView> {
     let user = actor.require_user()?.id;
     let chain = sql::unlike_comment(&app.db, id, liking(app, user, &CommentUnliked { comment: id.0, actor: user.0 })?);
     changed_comment(app, actor, id, app.db.chain(&chain).await?, false).await

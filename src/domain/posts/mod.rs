@@ -25,30 +25,30 @@ use crate::{
 };
 
 pub(crate) use commands::lock_in;
-pub use commands::{PostCreate, PostShare, post_create, post_delete, post_share, post_update};
-pub use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
-pub use jobs::PostDeleted;
-pub use likes::{comment_like, comment_unlike, post_like, post_unlike};
+pub(crate) use commands::{PostCreate, PostShare, post_create, post_delete, post_share, post_update};
+pub(crate) use comments::{CommentCreate, CommentTarget, comment_create, comment_delete, comment_update};
+pub(crate) use jobs::PostDeleted;
+pub(crate) use likes::{comment_like, comment_unlike, post_like, post_unlike};
+pub use notices::CommentCreated;
 pub(crate) use notices::title as notice_title;
-pub use notices::{CommentCreated, CommentLiked, PostLiked, PostShared};
-pub use queries::{
+pub(crate) use queries::{
     COMMENTS_SORT, CommentsOf, FirstComments, LIKES_SORT, Like, PostFilter, PostSort, comment_cursor, comments,
     comments_by_id, find, first_comments, first_likes, like_cursor, likes, posts, posts_by_id, viewer_likes_comments,
     viewer_likes_posts,
 };
 pub(crate) use registration::DOMAIN;
-pub use rows::PostRow;
+pub(crate) use rows::PostRow;
 
 /// Most characters of a post.
-pub const MAX_POST: usize = 10_000;
+pub(crate) const MAX_POST: usize = 10_000;
 /// Most characters of a comment.
-pub const MAX_COMMENT: usize = 2_000;
+pub(crate) const MAX_COMMENT: usize = 2_000;
 /// Most tags that are taken from a post.
-pub const MAX_TAGS: usize = 10;
+pub(crate) const MAX_TAGS: usize = 10;
 
 /// How much of an author is fetched along.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
-pub enum AuthorPart {
+pub(crate) enum AuthorPart {
     /// Nothing: nobody is going to ask for the author.
     #[default]
     Absent,
@@ -60,7 +60,7 @@ pub enum AuthorPart {
 
 /// What a list of posts fetches along with each post, because the client is going to ask for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PostParts {
+pub(crate) struct PostParts {
     /// The author, as far as it is going to be asked for.
     pub author: AuthorPart,
     /// Whether the viewer likes it.
@@ -71,7 +71,7 @@ pub struct PostParts {
 
 /// What a list of comments fetches along with each comment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct CommentParts {
+pub(crate) struct CommentParts {
     /// The author, as far as it is going to be asked for.
     pub author: AuthorPart,
     /// Whether the viewer likes it.
@@ -82,7 +82,7 @@ pub struct CommentParts {
 
 /// A post, with the parts that were fetched along; `None` in a part means "not fetched".
 #[derive(Debug, Clone)]
-pub struct PostView {
+pub(crate) struct PostView {
     /// The row; a tombstone's text and author are blanked.
     pub post: PostRow,
     /// The author, if there still is one.
@@ -95,7 +95,7 @@ pub struct PostView {
 
 /// A comment, with the parts that were fetched along.
 #[derive(Debug, Clone)]
-pub struct CommentView {
+pub(crate) struct CommentView {
     /// The row; a tombstone's text and author are blanked.
     pub comment: comment::Model,
     /// The author, if there still is one.
@@ -120,7 +120,7 @@ impl PostView {
 
     /// Whether this person may change or delete it: its author, while it is not deleted.
     #[must_use]
-    pub fn can_change(&self, viewer: Option<UserId>) -> bool {
+    pub(crate) fn can_change(&self, viewer: Option<UserId>) -> bool {
         viewer.is_some() && self.post.author_id == viewer && self.post.deleted_at.is_none()
     }
 }
@@ -141,7 +141,7 @@ impl CommentView {
 
     /// Whether this person may change or delete it: its author, while it is not deleted.
     #[must_use]
-    pub fn can_change(&self, viewer: Option<UserId>) -> bool {
+    pub(crate) fn can_change(&self, viewer: Option<UserId>) -> bool {
         viewer.is_some() && self.comment.author_id == viewer && self.comment.deleted_at.is_none()
     }
 }

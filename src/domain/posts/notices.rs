@@ -152,7 +152,7 @@ fn comment_like_key(comment: Uuid, actor: Uuid) -> String {
 /// Somebody likes a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "ids of what the type says")]
-pub struct PostLiked {
+pub(crate) struct PostLiked {
     pub post: Uuid,
     pub actor: Uuid,
 }
@@ -178,7 +178,7 @@ impl Notice for PostLiked {
 /// Somebody likes a comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "ids of what the type says")]
-pub struct CommentLiked {
+pub(crate) struct CommentLiked {
     pub comment: Uuid,
     pub actor: Uuid,
 }
@@ -247,7 +247,7 @@ impl Notice for CommentCreated {
 /// A post was passed on, by this post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the id of what the type says")]
-pub struct PostShared {
+pub(crate) struct PostShared {
     pub share: Uuid,
 }
 
@@ -273,7 +273,7 @@ impl Notice for PostShared {
 /// A like of a post was taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "ids of what the type says")]
-pub struct PostUnliked {
+pub(crate) struct PostUnliked {
     pub post: Uuid,
     pub actor: Uuid,
 }
@@ -296,7 +296,7 @@ impl Notice for PostUnliked {
 /// A like of a comment was taken back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "ids of what the type says")]
-pub struct CommentUnliked {
+pub(crate) struct CommentUnliked {
     pub comment: Uuid,
     pub actor: Uuid,
 }

@@ -37,7 +37,7 @@ use crate::{
 
 /// What posts have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PostFilter {
+pub(crate) struct PostFilter {
     /// Written by one of these people.
     pub authors: Option<Vec<UserId>>,
     /// With all of these words, each from its beginning.
@@ -50,7 +50,7 @@ pub struct PostFilter {
 
 /// In which order; ties by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PostSort {
+pub(crate) enum PostSort {
     /// Published last, first.
     Newest,
     /// Most likes first.
@@ -62,7 +62,7 @@ pub enum PostSort {
 impl PostSort {
     /// What cursors of this order are tied to.
     #[must_use]
-    pub fn cursor_name(self) -> &'static str {
+    pub(crate) fn cursor_name(self) -> &'static str {
         match self {
             Self::Newest => "posts.newest",
             Self::MostLiked => "posts.liked",
@@ -72,7 +72,7 @@ impl PostSort {
 
     /// A post's place in this order.
     #[must_use]
-    pub fn cursor(self, post: &PostRow) -> Cursor {
+    pub(crate) fn cursor(self, post: &PostRow) -> Cursor {
         let key = match self {
             Self::Newest => Key::Time(post.created_at),
             Self::MostLiked => Key::Integer(post.like_count),
@@ -101,7 +101,7 @@ fn visible_to(_actor: &Actor, sort: PostSort) -> List<post::Entity> {
 ///
 /// In the order of time, an index holds the posts of everybody, of each author and of each tag. In another order, and where a
 /// text is searched for, the newest that a filter names are chosen first: see [`List::among`].
-pub async fn posts(
+pub(crate) async fn posts(
     app: &App,
     actor: &Actor,
     filter: &PostFilter,
@@ -308,7 +308,7 @@ fn is_shown() -> Expr {
 }
 
 /// A post by its id, as a tombstone when it is deleted, with the parts that are wanted.
-pub async fn find(app: &App, actor: &Actor, id: PostId, parts: &PostParts) -> Result<Option<PostView>> {
+pub(crate) async fn find(app: &App, actor: &Actor, id: PostId, parts: &PostParts) -> Result<Option<PostView>> {
     let mut found = by_id(app, actor, &[id], parts).await?;
     if let Some((beginning, parts)) = &parts.comments {
         attach_comments(app, actor, &mut found, *beginning, parts).await?;
@@ -317,7 +317,7 @@ pub async fn find(app: &App, actor: &Actor, id: PostId, parts: &PostParts) -> Re
 }
 
 /// Posts by id, tombstones included.
-pub async fn posts_by_id(app: &App, actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, PostView>> {
+pub(crate) async fn posts_by_id(app: &App, actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, PostView>> {
     let found = by_id(app, actor, ids, &PostParts::default()).await?;
     Ok(found.into_iter().map(|view| (view.post.id, view)).collect())
 }
@@ -329,14 +329,18 @@ async fn by_id(app: &App, actor: &Actor, ids: &[PostId], parts: &PostParts) -> R
 }
 
 /// Comments by id, tombstones included.
-pub async fn comments_by_id(app: &App, _actor: &Actor, ids: &[CommentId]) -> Result<HashMap<CommentId, CommentView>> {
+pub(crate) async fn comments_by_id(
+    app: &App,
+    _actor: &Actor,
+    ids: &[CommentId],
+) -> Result<HashMap<CommentId, CommentView>> {
     let comments = app.db.all(comment::Entity::find().filter(any_id(comment::Column::Id, ids))).await?;
     Ok(comments.into_iter().map(|comment| (comment.id, CommentView::bare(comment))).collect())
 }
 
 /// What a list of comments hangs below.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CommentsOf {
+pub(crate) enum CommentsOf {
     /// The answers to a post.
     Post(PostId),
     /// The replies to a comment.
@@ -354,16 +358,16 @@ impl CommentsOf {
 }
 
 /// What cursors in a list of comments are tied to.
-pub const COMMENTS_SORT: &str = "comments.oldest";
+pub(crate) const COMMENTS_SORT: &str = "comments.oldest";
 
 /// A comment's place among its siblings.
 #[must_use]
-pub fn comment_cursor(view: &CommentView) -> Cursor {
+pub(crate) fn comment_cursor(view: &CommentView) -> Cursor {
     Cursor { sort: COMMENTS_SORT, key: Key::Time(view.comment.created_at), id: view.comment.id.0 }
 }
 
 /// Comments in time order, a page at a time.
-pub async fn comments(
+pub(crate) async fn comments(
     app: &App,
     actor: &Actor,
     of: CommentsOf,
@@ -389,7 +393,7 @@ pub async fn comments(
 
 /// The beginning of a list of comments, as a loader's key: below what, how many from which end, and what of each.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FirstComments {
+pub(crate) struct FirstComments {
     /// What they hang below.
     pub of: CommentsOf,
     /// How many, from which end.
@@ -399,7 +403,7 @@ pub struct FirstComments {
 }
 
 /// The beginnings of many lists of comments: a statement for each different way of asking, not for each list.
-pub async fn first_comments(
+pub(crate) async fn first_comments(
     app: &App,
     actor: &Actor,
     keys: &[FirstComments],
@@ -423,7 +427,7 @@ pub async fn first_comments(
 
 /// Somebody likes something.
 #[derive(Debug, Clone)]
-pub struct Like {
+pub(crate) struct Like {
     /// Who likes it.
     pub user: User,
     /// Since when they like it.
@@ -431,11 +435,11 @@ pub struct Like {
 }
 
 /// What cursors in a list of likes are tied to.
-pub const LIKES_SORT: &str = "likes.newest";
+pub(crate) const LIKES_SORT: &str = "likes.newest";
 
 /// A like's place among the others.
 #[must_use]
-pub fn like_cursor(like: &Like) -> Cursor {
+pub(crate) fn like_cursor(like: &Like) -> Cursor {
     Cursor { sort: LIKES_SORT, key: Key::Time(like.created_at), id: like.user.id.0 }
 }
 
@@ -456,7 +460,7 @@ impl From<LikeRow> for Like {
 }
 
 /// Who likes a post, newest first, a page at a time. The total is in the post's own counter.
-pub async fn likes(app: &App, _actor: &Actor, post: PostId, page: &Page) -> Result<Slice<Like>> {
+pub(crate) async fn likes(app: &App, _actor: &Actor, post: PostId, page: &Page) -> Result<Slice<Like>> {
     let mut list =
         List::<post_like::Entity>::sorted(Sorting::descending(post_like::Column::CreatedAt, post_like::Column::UserId));
     list.equal(post_like::Column::PostId, Some(post));
@@ -466,7 +470,7 @@ pub async fn likes(app: &App, _actor: &Actor, post: PostId, page: &Page) -> Resu
 }
 
 /// The newest likes of many posts, or the oldest: post, how many from which end; a statement for each different beginning.
-pub async fn first_likes(
+pub(crate) async fn first_likes(
     app: &App,
     _actor: &Actor,
     keys: &[(PostId, Beginning)],
@@ -502,7 +506,7 @@ struct LikedPost {
 }
 
 /// Which of these posts the viewer likes.
-pub async fn viewer_likes_posts(app: &App, actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, bool>> {
+pub(crate) async fn viewer_likes_posts(app: &App, actor: &Actor, ids: &[PostId]) -> Result<HashMap<PostId, bool>> {
     let mut liked = HashSet::new();
     if let Some(viewer) = actor.user_id() {
         let theirs = post_like::Entity::find().filter(post_like::Column::UserId.eq(viewer));
@@ -519,7 +523,11 @@ struct LikedComment {
 }
 
 /// Which of these comments the viewer likes.
-pub async fn viewer_likes_comments(app: &App, actor: &Actor, ids: &[CommentId]) -> Result<HashMap<CommentId, bool>> {
+pub(crate) async fn viewer_likes_comments(
+    app: &App,
+    actor: &Actor,
+    ids: &[CommentId],
+) -> Result<HashMap<CommentId, bool>> {
     let mut liked = HashSet::new();
     if let Some(viewer) = actor.user_id() {
         let theirs = comment_like::Entity::find().filter(comment_like::Column::UserId.eq(viewer));

@@ -25,7 +25,7 @@ pub(super) const VIEWER_LIKES: &str = "viewer_likes";
 /// A post as it is read: without its search form, which is never shown.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "post::Entity")]
-pub struct PostRow {
+pub(crate) struct PostRow {
     /// The post's id.
     pub id: PostId,
     /// Who wrote it; null once erased.

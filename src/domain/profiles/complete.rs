@@ -27,7 +27,7 @@ const MAX_RATE_MINOR: i64 = 9_999_999_999;
 
 /// What to write down. `None` leaves a field as it is, `Some(None)` clears it; levels go back to their default then.
 #[derive(Debug, Clone, Default)]
-pub struct ProfileComplete {
+pub(crate) struct ProfileComplete {
     /// With its country code, or as written in the country of the profile. Another number is not verified.
     pub phone: Option<Option<String>>,
     /// ISO 3166-1 alpha-2.
@@ -54,7 +54,7 @@ pub struct ProfileComplete {
 
 /// What an hour costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HourlyRate {
+pub(crate) struct HourlyRate {
     /// In minor units; `None` when the amount that was given has more digits than the currency.
     pub minor: Option<i64>,
     /// The currency's code of ISO 4217, as it was given.
@@ -63,7 +63,12 @@ pub struct HourlyRate {
 
 /// Writes a profile down; everything that is wrong or missing is told at once, and then nothing is kept. Codes: BLANK,
 /// TOO_LONG, INVALID, INVALID_CHARACTERS.
-pub async fn profile_complete(app: &App, actor: &Actor, client: &Client, command: ProfileComplete) -> Result<User> {
+pub(crate) async fn profile_complete(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    command: ProfileComplete,
+) -> Result<User> {
     let id = actor.require_user()?.id;
     let phone = read_number(app, actor, id, &command).await?;
     app.db.transact(async |tx| complete_in(app, &tx, id, client, &command, phone.as_ref()).await).await?;

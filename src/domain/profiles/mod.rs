@@ -41,8 +41,8 @@ use crate::{
 };
 
 pub(crate) use complete::country;
-pub use complete::{HourlyRate, ProfileComplete, profile_complete};
-pub use phone::{phone_verification_send, phone_verify};
+pub(crate) use complete::{HourlyRate, ProfileComplete, profile_complete};
+pub(crate) use phone::{phone_verification_send, phone_verify};
 
 /// What profiles hand over.
 pub(crate) const DOMAIN: Domain = Domain {
@@ -98,7 +98,7 @@ async fn reclaim_in(tx: &Transaction, user: UserId) -> Result<()> {
 
 /// Something of a profile that can be absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProfileField {
+pub(crate) enum ProfileField {
     /// The telephone number.
     Phone,
     /// The country that they live in.
@@ -121,7 +121,7 @@ pub enum ProfileField {
 
 impl ProfileField {
     /// Every field, in the order of a form.
-    pub const ALL: &'static [Self] = &[
+    pub(crate) const ALL: &'static [Self] = &[
         Self::Phone,
         Self::Country,
         Self::State,
@@ -135,7 +135,7 @@ impl ProfileField {
 
     /// As operators name it.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Phone => "phone",
             Self::Country => "country",
@@ -175,7 +175,7 @@ impl ProfileField {
 
 /// How far the second step of joining has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Completion {
+pub(crate) struct Completion {
     /// The person has been through it, and nothing that is required is missing.
     pub is_complete: bool,
     /// What is required and missing.
@@ -194,13 +194,13 @@ fn may_see(actor: &Actor, whose: UserId) -> bool {
 
 /// The profiles that the actor may see: their own, and those of others for who may see contacts. Who has not written
 /// anything down has an empty one.
-pub async fn by_users(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Model>> {
+pub(crate) async fn by_users(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Model>> {
     let found = load(app, actor, ids).await?;
     Ok(found.into_iter().map(|(id, (profile, _))| (id, profile)).collect())
 }
 
 /// How far each has come, for who may see their profile.
-pub async fn completions(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Completion>> {
+pub(crate) async fn completions(app: &App, actor: &Actor, ids: &[UserId]) -> Result<HashMap<UserId, Completion>> {
     let completion = |(id, (profile, bio)): (UserId, (Model, String))| {
         let missing = missing(app, &profile, &bio);
         (id, Completion { is_complete: missing.is_empty() && profile.completed_at.is_some(), missing })

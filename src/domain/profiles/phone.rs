@@ -25,7 +25,12 @@ use crate::{
 
 /// Sends a code to a number: the one that is given, or that of the profile. Codes: BLANK, INVALID, ALREADY_VERIFIED,
 /// CODE_SENT_JUST_NOW, TOO_MANY_CODES.
-pub async fn phone_verification_send(app: &App, actor: &Actor, client: &Client, phone: Option<&str>) -> Result<()> {
+pub(crate) async fn phone_verification_send(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    phone: Option<&str>,
+) -> Result<()> {
     let id = auth::require_recent_authentication(app, actor).await?.id;
     auth::throttle_send(app, client, Some(id))?;
     let user = accounts::get(app, id).await?;
@@ -50,7 +55,7 @@ pub async fn phone_verification_send(app: &App, actor: &Actor, client: &Client, 
 }
 
 /// Proves the number that the code was sent to; it becomes the profile's. Codes: INVALID_CODE, TAKEN.
-pub async fn phone_verify(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
+pub(crate) async fn phone_verify(app: &App, actor: &Actor, client: &Client, code: &str) -> Result<User> {
     let id = actor.require_user()?.id;
     auth::throttle_proof(app, client, Some(id))?;
     let code = codes::check(app, CodePurpose::PhoneVerification, &id.to_string(), code).await?;

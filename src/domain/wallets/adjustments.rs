@@ -35,11 +35,11 @@ use crate::{
 };
 
 /// A correction of a wallet.
-pub type Adjustment = wallet_adjustment::Model;
+pub(crate) type Adjustment = wallet_adjustment::Model;
 
 /// A correction that is wanted.
 #[derive(Debug, Clone)]
-pub struct Adjust {
+pub(crate) struct Adjust {
     /// The owner of the wallet.
     pub user: UserId,
     /// How much, above zero.
@@ -55,7 +55,7 @@ pub struct Adjust {
 /// Corrects a wallet, or, above SECOND_PERSON_ABOVE, proposes it to a second person. Needs a recent authentication. Codes:
 /// NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
 /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn wallet_adjust(
+pub(crate) async fn wallet_adjust(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -151,7 +151,12 @@ async fn apply_in(app: &App, tx: &Transaction, proposed: Adjustment, decided_by:
 
 /// Agrees to an adjustment that somebody else has proposed: it is applied. Codes: NOT_FOUND, WRONG_STATE,
 /// SECOND_PERSON_NEEDED, BEYOND_YOUR_RIGHTS (one's own wallet), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE.
-pub async fn adjustment_approve(app: &App, actor: &Actor, client: &Client, id: AdjustmentId) -> Result<Adjustment> {
+pub(crate) async fn adjustment_approve(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: AdjustmentId,
+) -> Result<Adjustment> {
     let me = actor.require(Permission::ManageMoney)?.id;
     app.db
         .transact(async |tx| {
@@ -172,7 +177,7 @@ pub async fn adjustment_approve(app: &App, actor: &Actor, client: &Client, id: A
 
 /// Refuses an adjustment that was proposed, one's own included: nothing moves. Codes: NOT_FOUND, WRONG_STATE,
 /// BEYOND_YOUR_RIGHTS (one's own wallet), BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn adjustment_refuse(
+pub(crate) async fn adjustment_refuse(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -277,7 +282,7 @@ async fn lock_in(tx: &Transaction, id: AdjustmentId) -> Result<Option<Adjustment
 
 /// What adjustments have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AdjustmentFilter {
+pub(crate) struct AdjustmentFilter {
     /// The owners of the wallets.
     pub owners: Option<Vec<UserId>>,
     /// How far they have come.
@@ -287,16 +292,16 @@ pub struct AdjustmentFilter {
 }
 
 /// What cursors in the list are tied to.
-pub const SORT: &str = "adjustments.newest";
+pub(crate) const SORT: &str = "adjustments.newest";
 
 /// An adjustment's place in the list.
 #[must_use]
-pub fn adjustment_cursor(adjustment: &Adjustment) -> Cursor {
+pub(crate) fn adjustment_cursor(adjustment: &Adjustment) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(adjustment.created_at), id: adjustment.id.0 }
 }
 
 /// Everybody's adjustments, newest first, for those who may see them.
-pub async fn adjustments(
+pub(crate) async fn adjustments(
     app: &App,
     actor: &Actor,
     filter: &AdjustmentFilter,
@@ -312,7 +317,7 @@ pub async fn adjustments(
 }
 
 /// Adjustments by id, for those who may see them.
-pub async fn adjustments_by_id(
+pub(crate) async fn adjustments_by_id(
     app: &App,
     actor: &Actor,
     ids: &[AdjustmentId],

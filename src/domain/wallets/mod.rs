@@ -28,27 +28,27 @@ use crate::{
     platform::text,
 };
 
-pub use adjustments::{
+pub(crate) use adjustments::{
     Adjust, Adjustment, AdjustmentFilter, SORT as ADJUSTMENT_SORT, adjustment_approve, adjustment_cursor,
     adjustment_refuse, adjustments, adjustments_by_id, wallet_adjust,
 };
-pub use payout_methods::{
-    BankAccount, BankDetails, PayoutMethod, PayoutMethodAdd, payout_method_add, payout_method_remove, payout_methods,
+pub(crate) use payout_methods::{
+    BankAccount, PayoutMethod, PayoutMethodAdd, payout_method_add, payout_method_remove, payout_methods,
     payout_methods_by_id,
 };
 pub use privacy::is_empty_in;
-pub use queries::{
+pub(crate) use queries::{
     Activity, SORT, TransactionFilter, WalletTransaction, balances_by_id, cursor, find, follow, stream_heads,
     transactions, transactions_by_id, wallets_by_owner,
 };
 pub(crate) use registration::DOMAIN;
-pub use statement::{Download, StatementLink, download, statement_link};
-pub use transfer::{WalletTransfer, wallet_transfer};
-pub use withdrawals::{
+pub(crate) use statement::{download, statement_link};
+pub(crate) use transfer::{WalletTransfer, wallet_transfer};
+pub(crate) use withdrawals::{
     SORT as WITHDRAWAL_SORT, WalletWithdraw, Withdrawal, WithdrawalFilter, all_withdrawals, bank_details,
     wallet_withdraw, withdrawal_cancel, withdrawal_cursor, withdrawals, withdrawals_by_id,
 };
-pub use withdrawals_staff::{
+pub(crate) use withdrawals_staff::{
     withdrawal_approve, withdrawal_mark_failed, withdrawal_mark_paid, withdrawal_mark_returned, withdrawal_refuse,
 };
 
@@ -87,12 +87,12 @@ fn reason(text: &str) -> Result<String> {
 
 /// Whether two people have to agree to an amount: above the one that is set for its currency, and always where none is.
 #[must_use]
-pub fn needs_second_person(app: &App, amount: Money) -> bool {
+pub(crate) fn needs_second_person(app: &App, amount: Money) -> bool {
     app.config.wallets.second_person_above.of(amount.currency).is_none_or(|above| amount.minor > above)
 }
 
 /// CURRENCY_MISMATCH, when wallets here don't take this currency.
-pub fn check_currency(app: &App, field: &'static str, currency: Currency) -> Result<()> {
+pub(crate) fn check_currency(app: &App, field: &'static str, currency: Currency) -> Result<()> {
     let wallets = &app.config.wallets;
     if wallets.takes(currency) {
         return Ok(());

@@ -33,14 +33,14 @@ use crate::{
 };
 
 /// A bank account, without its number.
-pub type PayoutMethod = payout_method::Model;
+pub(crate) type PayoutMethod = payout_method::Model;
 
 /// How many one person can have.
 const MOST: i64 = 20;
 
 /// What a bank has to know to pay. Sealed wherever it is kept.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BankDetails {
+pub(crate) struct BankDetails {
     /// Whose account it is at the bank.
     pub holder: String,
     /// The number, of countries that have IBANs.
@@ -72,7 +72,7 @@ impl BankDetails {
 
 /// Which account of a bank, as it was typed.
 #[derive(Clone)]
-pub enum BankAccount {
+pub(crate) enum BankAccount {
     /// By its IBAN.
     Iban(String),
     /// By its number, in countries without IBANs.
@@ -81,7 +81,7 @@ pub enum BankAccount {
 
 /// A bank account that is to be added.
 #[derive(Clone)]
-pub struct PayoutMethodAdd {
+pub(crate) struct PayoutMethodAdd {
     /// Whose account it is at the bank.
     pub holder: String,
     /// The account by its number: an IBAN, or another where the country has none.
@@ -156,7 +156,7 @@ fn check(command: &PayoutMethodAdd) -> Result<Checked> {
 
 /// Adds a bank account of the actor's; they are told. Needs a recent authentication. Codes: BLANK, TOO_LONG,
 /// INVALID_CHARACTERS, INVALID, CURRENCY_MISMATCH, TOO_MANY, IDEMPOTENCY_KEY_REUSED.
-pub async fn payout_method_add(
+pub(crate) async fn payout_method_add(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -218,7 +218,7 @@ async fn insert_in(tx: &Transaction, method: &PayoutMethod) -> Result<()> {
 }
 
 /// Removes a bank account of the actor's: its number is forgotten at once, but for withdrawals to it. Code: NOT_FOUND.
-pub async fn payout_method_remove(
+pub(crate) async fn payout_method_remove(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -244,13 +244,13 @@ pub async fn payout_method_remove(
 }
 
 /// The actor's bank accounts, newest first.
-pub async fn payout_methods(app: &App, actor: &Actor) -> Result<Vec<PayoutMethod>> {
+pub(crate) async fn payout_methods(app: &App, actor: &Actor) -> Result<Vec<PayoutMethod>> {
     let user = actor.require_user()?.id;
     app.db.read(own(user).order_by_desc(Column::CreatedAt).order_by_desc(Column::Id)).await
 }
 
 /// The actor's own bank accounts by id, removed ones included.
-pub async fn payout_methods_by_id(
+pub(crate) async fn payout_methods_by_id(
     app: &App,
     actor: &Actor,
     ids: &[PayoutMethodId],

@@ -26,7 +26,7 @@ use crate::{
     platform::db::Transaction,
 };
 
-pub use super::sql::RULES;
+pub(crate) use super::sql::RULES;
 
 /// What wallets hold about a person. Amounts are in minor units; numbers of bank accounts stay sealed.
 pub(super) const EXPORT: &[Table] = &[

@@ -38,7 +38,7 @@ use crate::{
 
 /// What happened to a wallet: an entry of the ledger, with what its transfer tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WalletTransaction {
+pub(crate) struct WalletTransaction {
     /// The entry's id.
     pub id: EntryId,
     /// Whose wallet; the account may be gone.
@@ -149,7 +149,11 @@ struct Known {
 
 /// Wallets that the actor may see, by their owners: of each the accounts, one for each currency that it ever held, by
 /// code. Who has and had none, and is nobody, has no wallet.
-pub async fn wallets_by_owner(app: &App, actor: &Actor, owners: &[UserId]) -> Result<HashMap<UserId, Vec<Account>>> {
+pub(crate) async fn wallets_by_owner(
+    app: &App,
+    actor: &Actor,
+    owners: &[UserId],
+) -> Result<HashMap<UserId, Vec<Account>>> {
     let visible: Vec<Uuid> = owners.iter().map(|owner| owner.0).filter(|owner| may_see(actor, *owner)).collect();
     if visible.is_empty() {
         return Ok(HashMap::new());
@@ -169,7 +173,7 @@ pub async fn wallets_by_owner(app: &App, actor: &Actor, owners: &[UserId]) -> Re
 }
 
 /// What wallets that the actor may see hold of one currency, by the account's id.
-pub async fn balances_by_id(
+pub(crate) async fn balances_by_id(
     app: &App,
     actor: &Actor,
     ids: &[LedgerAccountId],
@@ -184,14 +188,14 @@ pub async fn balances_by_id(
 }
 
 /// The accounts of somebody's wallet, for those who may see everybody's; `None` when there is and was nobody like that.
-pub async fn find(app: &App, actor: &Actor, owner: UserId) -> Result<Option<Vec<Account>>> {
+pub(crate) async fn find(app: &App, actor: &Actor, owner: UserId) -> Result<Option<Vec<Account>>> {
     actor.require(Permission::SeeMoney)?;
     Ok(wallets_by_owner(app, actor, &[owner]).await?.remove(&owner))
 }
 
 /// What transactions have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TransactionFilter {
+pub(crate) struct TransactionFilter {
     /// Of one of these kinds.
     pub kinds: Option<Vec<TransferKind>>,
     /// In one of these currencies.
@@ -201,17 +205,17 @@ pub struct TransactionFilter {
 }
 
 /// What cursors in the list are tied to.
-pub const SORT: &str = "transactions.time";
+pub(crate) const SORT: &str = "transactions.time";
 
 /// A transaction's place in the list. Of one account no two have the same time, and time runs as their numbers do: the
 /// ledger sees to it. So this is their order in each currency, whatever the clocks said.
 #[must_use]
-pub fn cursor(transaction: &WalletTransaction) -> Cursor {
+pub(crate) fn cursor(transaction: &WalletTransaction) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(transaction.created_at), id: transaction.id.0 }
 }
 
 /// The transactions of a wallet, the last one first. However long the list is, of each currency only a page is looked at.
-pub async fn transactions(
+pub(crate) async fn transactions(
     app: &App,
     actor: &Actor,
     owner: UserId,
@@ -236,7 +240,7 @@ pub async fn transactions(
 }
 
 /// Transactions by id, of wallets that the actor may see.
-pub async fn transactions_by_id(
+pub(crate) async fn transactions_by_id(
     app: &App,
     actor: &Actor,
     ids: &[EntryId],
@@ -270,7 +274,7 @@ pub(super) async fn of_transfer(app: &App, id: TransferId, account: LedgerAccoun
 
 /// What changed in a wallet, and how it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Activity {
+pub(crate) struct Activity {
     /// What happened; `None` when only what is held changed.
     pub transaction: Option<WalletTransaction>,
     /// How the wallet stands now: at once when it was told, or later.
@@ -296,13 +300,13 @@ impl Content for Changes {
 }
 
 /// Where the stream of the actor's own wallet stands; nobody follows another's.
-pub async fn stream_heads(app: &App, actor: &Actor, owners: &[UserId]) -> Result<HashMap<UserId, i64>> {
+pub(crate) async fn stream_heads(app: &App, actor: &Actor, owners: &[UserId]) -> Result<HashMap<UserId, i64>> {
     let Some(own) = actor.user_id().filter(|own| owners.contains(own)) else { return Ok(HashMap::new()) };
     Ok([(own, events::head(app, StreamKind::Wallet, own.0).await?)].into())
 }
 
 /// The actor's own wallet, as it changes.
-pub async fn follow(
+pub(crate) async fn follow(
     app: &App,
     actor: &Actor,
     client: &Client,

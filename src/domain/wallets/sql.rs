@@ -29,7 +29,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Those of an owner that are in one of these currencies, and of one of these kinds; where there is a list, it names
     /// something. BAD_REQUEST for times that nothing has.
-    pub fn of(
+    pub(crate) fn of(
         owner: UserId,
         currencies: Option<&[Currency]>,
         kinds: Option<&[TransferKind]>,
@@ -59,7 +59,7 @@ impl Wanted {
     }
 
     /// How many they are, as far as lists are counted.
-    pub async fn total(&self, db: &Database) -> Result<Total> {
+    pub(crate) async fn total(&self, db: &Database) -> Result<Total> {
         let (accounts, on) = (&self.accounts, self.entries.join(" AND "));
         let sql = format!(
             "SELECT COUNT(*) AS counted FROM (SELECT 1 FROM ledger_accounts a JOIN ledger_entries e ON {on} \
@@ -72,7 +72,7 @@ impl Wanted {
     }
 
     /// A page of them, the last one first, with the names of a transaction's row.
-    pub fn page(self, db: &Database, page: &Page) -> (String, Vec<Value>) {
+    pub(crate) fn page(self, db: &Database, page: &Page) -> (String, Vec<Value>) {
         let Self { mut values, accounts, mut entries } = self;
         let (more, order) = page.clauses("e.created_at", "e.id", true, &mut values);
         entries.extend(more);
@@ -111,7 +111,7 @@ pub(super) const ENTRIES_OF_WALLETS: &str = "ledger_accounts a JOIN ledger_entri
 /// What holds between wallets and the ledger.
 ///
 /// Text, because each proves whole tables, apart from whatever code wrote them, and says in words what is wrong.
-pub const RULES: &[Rule] = &[
+pub(crate) const RULES: &[Rule] = &[
     (
         "a withdrawal under way has its money held, one that was paid has it posted, one that came back has taken it back, any \
          other has let it go",

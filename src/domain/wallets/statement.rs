@@ -32,7 +32,7 @@ const HEADER: [&str; 7] = ["date", "transaction id", "kind", "description", "ref
 
 /// Where a statement is fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatementLink {
+pub(crate) struct StatementLink {
     /// Whoever has it, has the statement.
     pub url: String,
     /// As long as this.
@@ -51,7 +51,7 @@ struct Token {
 
 /// A link to the statement of one currency of a wallet that the actor may see; where the span is open, from the first
 /// transaction on, and up to the moment when it is fetched. BAD_REQUEST when the span ends before it begins.
-pub fn statement_link(
+pub(crate) fn statement_link(
     app: &App,
     actor: &Actor,
     owner: UserId,
@@ -72,7 +72,7 @@ pub fn statement_link(
 
 /// A statement that can be fetched.
 #[derive(Debug)]
-pub struct Download<S> {
+pub(crate) struct Download<S> {
     /// What the file is called.
     pub file_name: String,
     /// Its text, piece by piece.
@@ -80,7 +80,7 @@ pub struct Download<S> {
 }
 
 /// The statement of a link's token, as long as it is good. The share is that of whoever fetches it.
-pub async fn download(
+pub(crate) async fn download(
     app: &App,
     concurrency_limit: ConcurrencyLimit,
     token: &str,

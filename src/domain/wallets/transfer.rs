@@ -19,7 +19,7 @@ const MAX_NOTE: usize = 255;
 
 /// Money for somebody else.
 #[derive(Debug, Clone)]
-pub struct WalletTransfer {
+pub(crate) struct WalletTransfer {
     /// Whose wallet gets it.
     pub to: UserId,
     /// How much, above zero.
@@ -33,7 +33,7 @@ pub struct WalletTransfer {
 /// Moves money from the actor's wallet into another person's; gives the actor's transaction. Codes: NOT_FOUND (nobody is
 /// there, or nobody who can take money), NOT_ALLOWED (oneself), INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE,
 /// IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn wallet_transfer(
+pub(crate) async fn wallet_transfer(
     app: &App,
     actor: &Actor,
     command: WalletTransfer,

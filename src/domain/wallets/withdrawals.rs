@@ -40,11 +40,11 @@ use crate::{
 };
 
 /// Money on its way to a bank.
-pub type Withdrawal = withdrawal::Model;
+pub(crate) type Withdrawal = withdrawal::Model;
 
 /// Money that is to leave the actor's wallet.
 #[derive(Debug, Clone)]
-pub struct WalletWithdraw {
+pub(crate) struct WalletWithdraw {
     /// The bank account that it goes to; one of the actor's own.
     pub payout_method: PayoutMethodId,
     /// How much, above zero, in the method's currency.
@@ -63,7 +63,7 @@ impl WalletWithdraw {
 /// Asks for money of the actor's wallet to be paid out; it is held meanwhile. Needs a recent authentication. Codes:
 /// NOT_FOUND, CURRENCY_MISMATCH, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE (above what is left of the day's limit),
 /// INSUFFICIENT_FUNDS, IDEMPOTENCY_KEY_REUSED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn wallet_withdraw(
+pub(crate) async fn wallet_withdraw(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -189,7 +189,7 @@ async fn insert_in(tx: &Transaction, withdrawal: &Withdrawal) -> Result<()> {
 }
 
 /// Takes a withdrawal of the actor's back, as long as nobody agreed to it finally. Codes: NOT_FOUND, WRONG_STATE.
-pub async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Result<Withdrawal> {
+pub(crate) async fn withdrawal_cancel(app: &App, actor: &Actor, id: WithdrawalId) -> Result<Withdrawal> {
     let user = actor.require_user()?.id;
     app.db
         .transact(async |tx| {
@@ -286,7 +286,7 @@ pub(super) async fn lock_in(tx: &Transaction, id: WithdrawalId) -> Result<Option
 
 /// What withdrawals have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct WithdrawalFilter {
+pub(crate) struct WithdrawalFilter {
     /// Ids of those who asked for them.
     pub owners: Option<Vec<UserId>>,
     /// How far they have come.
@@ -298,16 +298,16 @@ pub struct WithdrawalFilter {
 }
 
 /// What cursors in the lists are tied to.
-pub const SORT: &str = "withdrawals.newest";
+pub(crate) const SORT: &str = "withdrawals.newest";
 
 /// A withdrawal's place in a list.
 #[must_use]
-pub fn withdrawal_cursor(withdrawal: &Withdrawal) -> Cursor {
+pub(crate) fn withdrawal_cursor(withdrawal: &Withdrawal) -> Cursor {
     Cursor { sort: SORT, key: Key::Time(withdrawal.requested_at), id: withdrawal.id.0 }
 }
 
 /// The withdrawals of a wallet that the actor may see, newest first.
-pub async fn withdrawals(
+pub(crate) async fn withdrawals(
     app: &App,
     actor: &Actor,
     owner: UserId,
@@ -322,7 +322,7 @@ pub async fn withdrawals(
 }
 
 /// Everybody's withdrawals, newest first, for those who may see them.
-pub async fn all_withdrawals(
+pub(crate) async fn all_withdrawals(
     app: &App,
     actor: &Actor,
     filter: &WithdrawalFilter,
@@ -352,7 +352,7 @@ async fn list(app: &App, filter: &WithdrawalFilter, page: &Page, with_total: boo
 }
 
 /// Withdrawals by id that the actor may see.
-pub async fn withdrawals_by_id(
+pub(crate) async fn withdrawals_by_id(
     app: &App,
     actor: &Actor,
     ids: &[WithdrawalId],
@@ -364,7 +364,7 @@ pub async fn withdrawals_by_id(
 }
 
 /// Where a withdrawal goes, for those who pay it; `None` for everybody else, its owner included.
-pub fn bank_details(app: &App, actor: &Actor, withdrawal: &Withdrawal) -> Result<Option<BankDetails>> {
+pub(crate) fn bank_details(app: &App, actor: &Actor, withdrawal: &Withdrawal) -> Result<Option<BankDetails>> {
     if !actor.may(Permission::ManageMoney) {
         return Ok(None);
     }

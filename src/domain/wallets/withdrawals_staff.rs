@@ -39,7 +39,12 @@ const MAX_REFERENCE: usize = 100;
 
 /// Agrees to a withdrawal; above SECOND_PERSON_ABOVE it takes two. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
 /// WRONG_STATE, SECOND_PERSON_NEEDED.
-pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: WithdrawalId) -> Result<Withdrawal> {
+pub(crate) async fn withdrawal_approve(
+    app: &App,
+    actor: &Actor,
+    client: &Client,
+    id: WithdrawalId,
+) -> Result<Withdrawal> {
     let me = actor.require(Permission::ManageMoney)?.id;
     app.db
         .transact(async |tx| {
@@ -70,7 +75,7 @@ pub async fn withdrawal_approve(app: &App, actor: &Actor, client: &Client, id: W
 
 /// Refuses a withdrawal: its money is back. The owner is told why. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
 /// WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn withdrawal_refuse(
+pub(crate) async fn withdrawal_refuse(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -82,7 +87,7 @@ pub async fn withdrawal_refuse(
 
 /// Writes down that the bank has paid, or is going to for certain. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
 /// WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn withdrawal_mark_paid(
+pub(crate) async fn withdrawal_mark_paid(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -116,7 +121,7 @@ pub async fn withdrawal_mark_paid(
 /// Writes down that the bank did not pay: the money is back. Not of one that was paid, so that two who write down at once what
 /// became of it can't pay it and give it back. The owner is told why. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own),
 /// WRONG_STATE, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn withdrawal_mark_failed(
+pub(crate) async fn withdrawal_mark_failed(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -174,7 +179,7 @@ async fn give_back(
 /// a recent authentication, and above SECOND_PERSON_ABOVE two people: then it stays PAID until the second one says so, too. The
 /// owner is told why. Codes: NOT_FOUND, BEYOND_YOUR_RIGHTS (one's own), WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
 /// INVALID_CHARACTERS.
-pub async fn withdrawal_mark_returned(
+pub(crate) async fn withdrawal_mark_returned(
     app: &App,
     actor: &Actor,
     client: &Client,

@@ -23,7 +23,7 @@ use crate::{
 /// Where a job stands. One that is done is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::job::JobState")]
-pub enum JobState {
+pub(crate) enum JobState {
     /// To be run at `runAt`, or running until then.
     Queued,
     /// Failed too often: waits for `adminJobRetry`.
@@ -31,7 +31,7 @@ pub enum JobState {
 }
 
 /// Work that was born with its cause and is done after it.
-pub struct Job(JobRow);
+pub(crate) struct Job(JobRow);
 
 impl From<JobRow> for Job {
     fn from(row: JobRow) -> Self {
@@ -48,7 +48,7 @@ impl Listed for Job {
 #[Object]
 impl Job {
     /// Opaque and typed: `job_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -85,7 +85,7 @@ impl Job {
 
 /// How many jobs there are in each state.
 #[derive(SimpleObject)]
-pub struct JobCounts {
+pub(crate) struct JobCounts {
     /// To be run, or running.
     queued: i64,
     /// Of these, those whose time has come and that no worker has taken: a number that grows wants more workers.
@@ -95,7 +95,7 @@ pub struct JobCounts {
 }
 
 /// Part of the queue.
-pub struct JobConnection {
+pub(crate) struct JobConnection {
     list: Connection<Job>,
 }
 
@@ -123,7 +123,7 @@ impl JobConnection {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminJobWhere {
+pub(crate) struct AdminJobWhere {
     /// Where they stand.
     states: Option<Vec<JobState>>,
     /// What they do: exact names, such as `message`.
@@ -140,7 +140,7 @@ impl From<AdminJobWhere> for JobFilter {
 
 /// Reading the queue.
 #[derive(Default)]
-pub struct AdminJobQuery;
+pub(crate) struct AdminJobQuery;
 
 #[Object]
 impl AdminJobQuery {
@@ -179,7 +179,7 @@ payload! {
 
 /// Minding the queue.
 #[derive(Default)]
-pub struct AdminJobMutation;
+pub(crate) struct AdminJobMutation;
 
 #[Object]
 impl AdminJobMutation {

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Something that somebody with rights did with them, or the operator at the command line.
-pub struct AuditEntry(Model);
+pub(crate) struct AuditEntry(Model);
 
 impl From<Model> for AuditEntry {
     fn from(row: Model) -> Self {
@@ -41,7 +41,7 @@ impl Listed for AuditEntry {
 
 /// What an act changed of one property.
 #[derive(SimpleObject)]
-pub struct AuditChange {
+pub(crate) struct AuditChange {
     /// Which property, such as `role`.
     property: String,
     /// What it was before; null when it was not set, or not there.
@@ -54,7 +54,7 @@ pub struct AuditChange {
 #[Object]
 impl AuditEntry {
     /// Opaque and typed: `audit_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -131,7 +131,7 @@ fn changes(before: Option<&str>, after: Option<&str>) -> Vec<AuditChange> {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminAuditWhere {
+pub(crate) struct AdminAuditWhere {
     /// Ids of those who acted.
     actor_ids: Option<Vec<ID>>,
     /// Whom or what it was done to: the ids of people, jobs, withdrawals or adjustments.
@@ -161,7 +161,7 @@ impl AdminAuditWhere {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminActivityWhere {
+pub(crate) struct AdminActivityWhere {
     /// Whose account it happened to.
     user_ids: Option<Vec<ID>>,
     /// Kinds of what happened.
@@ -182,7 +182,7 @@ impl AdminActivityWhere {
 
 /// Reading the logs.
 #[derive(Default)]
-pub struct AdminLogQuery;
+pub(crate) struct AdminLogQuery;
 
 #[Object]
 impl AdminLogQuery {

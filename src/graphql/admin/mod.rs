@@ -17,22 +17,22 @@ use crate::{
     entity::{UserId, suspension, user_role},
 };
 
-pub use jobs::Job;
+pub(crate) use jobs::Job;
 use loaders::Overviews;
-pub use logs::AuditEntry;
+pub(crate) use logs::AuditEntry;
 pub(super) use registration::GRAPH;
 
 /// Reading what only those with rights may see.
 #[derive(MergedObject, Default)]
-pub struct AdminQuery(users::AdminUserQuery, logs::AdminLogQuery, jobs::AdminJobQuery, money::AdminMoneyQuery);
+pub(crate) struct AdminQuery(users::AdminUserQuery, logs::AdminLogQuery, jobs::AdminJobQuery, money::AdminMoneyQuery);
 
 /// Doing what only those with rights may do.
 #[derive(MergedObject, Default)]
-pub struct AdminMutation(Part<users::AdminUserMutation>, Part<jobs::AdminJobMutation>);
+pub(crate) struct AdminMutation(Part<users::AdminUserMutation>, Part<jobs::AdminJobMutation>);
 
 /// What a person is here: a name for a set of permissions, one at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum Role {
+pub(crate) enum Role {
     /// An ordinary user: their own affairs only.
     User,
     /// Sells goods of their own.
@@ -78,7 +78,7 @@ impl From<Option<user_role::Role>> for Role {
 /// change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::permissions::Permission")]
-pub enum Permission {
+pub(crate) enum Permission {
     /// Offer goods for sale.
     Sell,
     /// Answer those who ask for help.
@@ -107,7 +107,7 @@ pub enum Permission {
 
 /// Why somebody may not sign in at present.
 #[derive(SimpleObject)]
-pub struct Suspension {
+pub(crate) struct Suspension {
     /// Why; the person was notified with it.
     reason: String,
     /// When it ends by itself; null: not before they are reinstated.
@@ -124,7 +124,7 @@ impl From<suspension::Model> for Suspension {
 
 /// What is behind a person.
 #[derive(SimpleObject)]
-pub struct AccountOverview {
+pub(crate) struct AccountOverview {
     /// Whether the e-mail address was proven theirs.
     email_verified: bool,
     /// Whether signing in takes a second factor.

@@ -16,7 +16,7 @@ use crate::{
 /// What an account of the ledger stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::ledger_account::AccountKind")]
-pub enum LedgerAccountKind {
+pub(crate) enum LedgerAccountKind {
     /// People's wallets: what is owed to them.
     Wallet,
     /// What was given to goals and not paid out.
@@ -33,7 +33,7 @@ pub enum LedgerAccountKind {
 
 /// What the accounts of a kind come to, in one currency.
 #[derive(SimpleObject)]
-pub struct LedgerLine {
+pub(crate) struct LedgerLine {
     /// What they stand for.
     kind: LedgerAccountKind,
     /// Of the platform's own, which one; of clearing accounts, the provider; else empty.
@@ -59,7 +59,7 @@ impl From<&books::TrialLine> for LedgerLine {
 }
 
 /// All money there is, at one moment.
-pub struct LedgerAccounts {
+pub(crate) struct LedgerAccounts {
     at: DateTime<Utc>,
     lines: Vec<books::TrialLine>,
 }
@@ -97,7 +97,7 @@ impl LedgerAccounts {
 
 /// What a check of all money found the last time.
 #[derive(SimpleObject)]
-pub struct MoneyCheck {
+pub(crate) struct MoneyCheck {
     /// When it ran.
     ran_at: DateTime<Utc>,
     /// How much differed: 0 is how it has to be.
@@ -114,7 +114,7 @@ impl From<alerts::Check> for MoneyCheck {
 
 /// What there is to look into about money.
 #[derive(SimpleObject)]
-pub struct MoneyOverview {
+pub(crate) struct MoneyOverview {
     /// The last verification of the books, which runs every night; null before the first.
     books: Option<MoneyCheck>,
     /// The last comparison with the providers, which runs every night; null before the first. What was mended by it does not
@@ -148,7 +148,7 @@ impl From<alerts::Overview> for MoneyOverview {
 
 /// All money together.
 #[derive(Default)]
-pub struct AdminMoneyQuery;
+pub(crate) struct AdminMoneyQuery;
 
 #[Object]
 impl AdminMoneyQuery {

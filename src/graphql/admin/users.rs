@@ -27,7 +27,7 @@ use crate::{
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminUserWhere {
+pub(crate) struct AdminUserWhere {
     /// Words of their names, each from its beginning; case, accents and Arabic marks don't matter. Single letters
     /// don't count, and alone are a BAD_REQUEST. Where more than 10,000 have these words, the newest of them are looked at.
     /// Costs 100.
@@ -56,7 +56,7 @@ impl From<AdminUserWhere> for AccountFilter {
 
 /// The root fields by which staff reads accounts.
 #[derive(Default)]
-pub struct AdminUserQuery;
+pub(crate) struct AdminUserQuery;
 
 #[Object]
 impl AdminUserQuery {
@@ -84,7 +84,7 @@ impl AdminUserQuery {
 
 /// Why somebody is kept out, and for how long.
 #[derive(InputObject)]
-pub struct AdminUserSuspendInput {
+pub(crate) struct AdminUserSuspendInput {
     /// The person's id.
     id: ID,
     /// Why, 1 to 500 characters; the person is notified with it, so write it to them.
@@ -95,7 +95,7 @@ pub struct AdminUserSuspendInput {
 
 /// Who gets which role.
 #[derive(InputObject)]
-pub struct AdminUserSetRoleInput {
+pub(crate) struct AdminUserSetRoleInput {
     /// The person's id.
     id: ID,
     /// The role that they are to have; USER takes any other away.
@@ -159,7 +159,7 @@ payload! {
 
 /// Looking after accounts. Nobody acts on themselves here, nor on somebody who has a permission that they don't have.
 #[derive(Default)]
-pub struct AdminUserMutation;
+pub(crate) struct AdminUserMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[

@@ -58,7 +58,7 @@ loaders! {
 
 /// A provider by which people can sign in here.
 #[derive(SimpleObject)]
-pub struct SignInProvider {
+pub(crate) struct SignInProvider {
     /// Opaque and typed: `signinprovider_…`.
     #[graphql(owned)]
     pub id: ID,
@@ -77,7 +77,7 @@ impl From<oauth::SignInProvider> for SignInProvider {
 
 /// An account elsewhere by which a person signs in here. Only they see it.
 #[derive(SimpleObject)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// Opaque and typed: `identity_01jc…`.
     #[graphql(owned)]
     pub id: ID,
@@ -103,7 +103,7 @@ impl From<LinkedIdentity> for Identity {
 
 /// A flow that has begun: send the browser to `authorizationUrl`.
 #[derive(SimpleObject)]
-pub struct OauthFlow {
+pub(crate) struct OauthFlow {
     /// Where to send the browser. It comes back to the frontend, to the path that was asked for, with one parameter
     /// more: `ticket` for `oauthComplete`, or `error`: `access_denied` (the person said no), `provider_failed`, or
     /// `invalid_state` (it took too long, or was not begun here).
@@ -127,7 +127,7 @@ impl From<Begun> for OauthFlow {
 
 /// A wish to go to a provider.
 #[derive(InputObject)]
-pub struct OauthBeginInput {
+pub(crate) struct OauthBeginInput {
     /// One of `signInProviders`, by its name.
     provider: String,
     /// Where in the frontend to go on: a path such as `/welcome?tab=1`, at most 512 characters; absent: its start.
@@ -150,7 +150,7 @@ payload! {
 
 /// A wish to link an identity.
 #[derive(InputObject)]
-pub struct IdentityLinkInput {
+pub(crate) struct IdentityLinkInput {
     /// One of `signInProviders`, by its name.
     provider: String,
     /// Where in the frontend to go on: a path such as `/settings`, at most 512 characters; absent: its start.
@@ -167,7 +167,7 @@ payload! {
 
 /// The end of a flow.
 #[derive(InputObject)]
-pub struct OauthCompleteInput {
+pub(crate) struct OauthCompleteInput {
     /// What `oauthBegin` or `identityLink` gave to this browser.
     flow_token: String,
     /// What the browser came back with.
@@ -176,7 +176,7 @@ pub struct OauthCompleteInput {
 
 /// What a flow ends with.
 #[derive(Union)]
-pub enum OauthResult {
+pub(crate) enum OauthResult {
     /// Signed in.
     Session(Session),
     /// One more proof is needed: `twoFactorVerify`.
@@ -188,7 +188,7 @@ pub enum OauthResult {
 /// What came of `oauthComplete`.
 #[derive(SimpleObject)]
 #[graphql(complex)]
-pub struct OauthCompletePayload {
+pub(crate) struct OauthCompletePayload {
     /// Null when `errors` is not empty.
     result: Option<OauthResult>,
     /// Whether an account was made just now: its user name and names are those of the provider, for the person to change.
@@ -245,7 +245,7 @@ payload! {
 
 /// Reading what can be signed in by.
 #[derive(Default)]
-pub struct IdentityQuery;
+pub(crate) struct IdentityQuery;
 
 #[Object]
 impl IdentityQuery {
@@ -259,7 +259,7 @@ impl IdentityQuery {
 
 /// Signing in by providers, and linking them.
 #[derive(Default)]
-pub struct IdentityMutation;
+pub(crate) struct IdentityMutation;
 
 /// The rules of the mutations below.
 const RULES: &[Rule] = &[

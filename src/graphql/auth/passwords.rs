@@ -21,7 +21,7 @@ pub(in crate::graphql) const GRAPH: Noun = Noun { rules: &[RULES], ..Noun::EMPTY
 
 /// A change of one's own password.
 #[derive(InputObject)]
-pub struct PasswordChangeInput {
+pub(crate) struct PasswordChangeInput {
     /// The present password.
     old_password: String,
     /// 10 to 128 characters, not an often used one, not made of the user name or address.
@@ -41,7 +41,7 @@ flag_payload! {
 
 /// A wish for a new password by who can't sign in.
 #[derive(InputObject)]
-pub struct PasswordResetRequestInput {
+pub(crate) struct PasswordResetRequestInput {
     /// The e-mail address of the account.
     email: EmailAddress,
 }
@@ -56,7 +56,7 @@ flag_payload! {
 
 /// A proof that an account is yours to which you can't sign in: one of these.
 #[derive(OneofObject)]
-pub enum PasswordResetProofInput {
+pub(crate) enum PasswordResetProofInput {
     /// The `token` in the address of the message's link. It can be used once, within 24 hours, however often the code was
     /// tried.
     Token(String),
@@ -78,7 +78,7 @@ impl PasswordResetProofInput {
 
 /// A code of `passwordResetRequest`.
 #[derive(InputObject)]
-pub struct PasswordResetCodeInput {
+pub(crate) struct PasswordResetCodeInput {
     /// The e-mail address that the code was sent to.
     email: EmailAddress,
     /// The code in the message; spaces and hyphens don't matter. It can be tried five times, within 30 minutes.
@@ -87,7 +87,7 @@ pub struct PasswordResetCodeInput {
 
 /// A new password, with the proof that the account is yours.
 #[derive(InputObject)]
-pub struct PasswordResetConfirmInput {
+pub(crate) struct PasswordResetConfirmInput {
     /// What proves that the account is yours.
     proof: PasswordResetProofInput,
     /// 10 to 128 characters, not an often used one, not made of the user name or address.
@@ -104,7 +104,7 @@ flag_payload! {
 
 /// The mutations that change and reset passwords.
 #[derive(Default)]
-pub struct PasswordMutation;
+pub(crate) struct PasswordMutation;
 
 /// The rules of the mutations below.
 const RULES: &[Rule] = &[

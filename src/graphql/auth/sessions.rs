@@ -33,7 +33,7 @@ loaders! {
 
 /// A place where a person is signed in. Only they see it.
 #[derive(SimpleObject)]
-pub struct ActiveSession {
+pub(crate) struct ActiveSession {
     /// Opaque and typed: `session_01jc…`; for `sessionRevoke`.
     #[graphql(owned)]
     pub id: ID,
@@ -74,7 +74,7 @@ id_input! {
 /// What came of `sessionRevoke`.
 #[derive(SimpleObject)]
 #[graphql(complex)]
-pub struct SessionRevokePayload {
+pub(crate) struct SessionRevokePayload {
     /// Whether the session has ended.
     ended: bool,
     /// Why it was refused; empty when it was done.
@@ -101,7 +101,7 @@ impl Payload<()> for SessionRevokePayload {
 /// What came of `sessionsRevokeOthers`.
 #[derive(SimpleObject)]
 #[graphql(complex)]
-pub struct SessionsRevokeOthersPayload {
+pub(crate) struct SessionsRevokeOthersPayload {
     /// How many sessions have ended.
     ended_count: i64,
     /// Why it was refused; empty when it was done.
@@ -127,7 +127,7 @@ impl Payload<i64> for SessionsRevokeOthersPayload {
 
 /// The mutations that end sessions.
 #[derive(Default)]
-pub struct SessionMutation;
+pub(crate) struct SessionMutation;
 
 #[Object]
 impl SessionMutation {

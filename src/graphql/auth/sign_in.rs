@@ -33,7 +33,7 @@ pub(in crate::graphql) const GRAPH: Noun = Noun {
 };
 
 /// Signed in: the tokens, shown once.
-pub struct Session(IssuedSession);
+pub(crate) struct Session(IssuedSession);
 
 /// Signed in: the tokens, shown once. Keep the refresh token safe: whoever has it is you.
 #[Object]
@@ -102,14 +102,14 @@ impl From<IssuedSession> for Session {
 
 /// Not signed in yet: the address has to be confirmed first, by the message that was sent to it.
 #[derive(SimpleObject)]
-pub struct EmailConfirmationPending {
+pub(crate) struct EmailConfirmationPending {
     /// The address that the message went to.
     email: EmailAddress,
 }
 
 /// Signed in at once, or to be confirmed by e-mail first, as the operator chose.
 #[derive(Union)]
-pub enum RegisterResult {
+pub(crate) enum RegisterResult {
     /// Signed in.
     Session(Session),
     /// To be confirmed.
@@ -129,7 +129,7 @@ impl From<Registered> for RegisterResult {
 
 /// A way to prove who one is, beyond the password.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum TwoFactorMethod {
+pub(crate) enum TwoFactorMethod {
     /// A code from an authenticator app.
     Totp,
     /// A code sent to the verified e-mail address; ask for it by `twoFactorCodeSend`.
@@ -165,7 +165,7 @@ impl TwoFactorMethod {
 
 /// The password, or a provider's word, was right; one more proof is needed.
 #[derive(SimpleObject)]
-pub struct TwoFactorChallenge {
+pub(crate) struct TwoFactorChallenge {
     /// Proves that the first proof was right; good for a few minutes and for this purpose only.
     challenge_token: String,
     /// Which further proofs are accepted.
@@ -176,7 +176,7 @@ pub struct TwoFactorChallenge {
 
 /// Either a session, or what is still needed for one.
 #[derive(Union)]
-pub enum LoginResult {
+pub(crate) enum LoginResult {
     /// Signed in.
     Session(Session),
     /// One more proof is needed: `twoFactorVerify`.
@@ -198,7 +198,7 @@ impl From<SignIn> for LoginResult {
 
 /// A wish to join.
 #[derive(InputObject)]
-pub struct RegisterInput {
+pub(crate) struct RegisterInput {
     /// 3 to 30 letters, digits and underscores, starting with a letter; unique whatever its case.
     username: String,
     /// At most 254 characters; unique whatever its case; shown to nobody else.
@@ -223,7 +223,7 @@ payload! {
 
 /// A wish to come in.
 #[derive(InputObject)]
-pub struct LoginInput {
+pub(crate) struct LoginInput {
     /// E-mail address or user name, whatever its case.
     login: String,
     /// The password; spaces count.
@@ -240,7 +240,7 @@ payload! {
 
 /// A wish to stay signed in.
 #[derive(InputObject)]
-pub struct TokenRefreshInput {
+pub(crate) struct TokenRefreshInput {
     /// The newest refresh token of the session; left out in cookie mode, where it comes in its cookie.
     refresh_token: Option<String>,
 }
@@ -255,7 +255,7 @@ payload! {
 
 /// What came of `logout`.
 #[derive(SimpleObject)]
-pub struct LogoutPayload {
+pub(crate) struct LogoutPayload {
     /// Whether the session has ended.
     ended: bool,
     /// Why it was refused; empty when it was done.
@@ -274,7 +274,7 @@ impl Payload<bool> for LogoutPayload {
 
 /// Coming in, staying in, leaving.
 #[derive(Default)]
-pub struct SignInMutation;
+pub(crate) struct SignInMutation;
 
 /// The rules of the mutations below.
 const RULES: &[Rule] = &[Rule::of("register").alone(), Rule::of("login").alone(), Rule::of("tokenRefresh").alone()];

@@ -39,7 +39,7 @@ loaders! {
 }
 
 /// How somebody's second factor stands.
-pub struct TwoFactor(auth::TwoFactor);
+pub(crate) struct TwoFactor(auth::TwoFactor);
 
 impl From<auth::TwoFactor> for TwoFactor {
     fn from(view: auth::TwoFactor) -> Self {
@@ -51,7 +51,7 @@ impl From<auth::TwoFactor> for TwoFactor {
 #[Object]
 impl TwoFactor {
     /// Opaque and typed: `twofactor_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         TwoFactorId(self.0.owner.0).to_string().into()
     }
 
@@ -83,7 +83,7 @@ impl TwoFactor {
 
 /// What an authenticator app needs. Shown once, here; nothing is switched on before `twoFactorEnable`.
 #[derive(SimpleObject)]
-pub struct TwoFactorSetup {
+pub(crate) struct TwoFactorSetup {
     /// The secret in base 32, for those who type it.
     secret: String,
     /// The same as a link that apps open: `otpauth://totp/…`.
@@ -108,7 +108,7 @@ payload! {
 
 /// The first code of the app.
 #[derive(InputObject)]
-pub struct TwoFactorEnableInput {
+pub(crate) struct TwoFactorEnableInput {
     /// Six digits, as the app shows them now.
     code: String,
 }
@@ -127,7 +127,7 @@ payload! {
 
 /// A proof that it is the owner who switches it off.
 #[derive(InputObject)]
-pub struct TwoFactorDisableInput {
+pub(crate) struct TwoFactorDisableInput {
     /// A code of the app, or a backup code.
     code: String,
 }
@@ -153,7 +153,7 @@ payload! {
 
 /// The answer to a challenge.
 #[derive(InputObject)]
-pub struct TwoFactorVerifyInput {
+pub(crate) struct TwoFactorVerifyInput {
     /// As `login` gave it.
     challenge_token: String,
     /// Which proof this is: one of those that the challenge lists.
@@ -172,7 +172,7 @@ payload! {
 
 /// Which code to send.
 #[derive(InputObject)]
-pub struct TwoFactorCodeSendInput {
+pub(crate) struct TwoFactorCodeSendInput {
     /// As `login` gave it.
     challenge_token: String,
     /// EMAIL or SMS, as far as the challenge lists it.
@@ -189,7 +189,7 @@ payload! {
 
 /// One proof of who is signed in: one of those that REAUTHENTICATION_REQUIRED lists as `methods`.
 #[derive(OneofObject)]
-pub enum ReauthenticateInput {
+pub(crate) enum ReauthenticateInput {
     /// The password (`PASSWORD`).
     Password(String),
     /// A code of the authenticator app (`TOTP`).
@@ -229,7 +229,7 @@ payload! {
 
 /// The second factor: set up, used, taken away; and proving anew who is signed in.
 #[derive(Default)]
-pub struct TwoFactorMutation;
+pub(crate) struct TwoFactorMutation;
 
 /// The rules of the mutations below.
 const RULES: &[Rule] = &[

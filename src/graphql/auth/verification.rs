@@ -21,7 +21,7 @@ pub(in crate::graphql) const GRAPH: Noun = Noun { rules: &[RULES], ..Noun::EMPTY
 
 /// Whose address is to be proven.
 #[derive(InputObject)]
-pub struct EmailVerificationSendInput {
+pub(crate) struct EmailVerificationSendInput {
     /// The address to send to, of whoever it is; absent: your own, for which you have to be signed in.
     email: Option<EmailAddress>,
 }
@@ -36,7 +36,7 @@ flag_payload! {
 
 /// A proof that an address is yours: one of these.
 #[derive(OneofObject)]
-pub enum EmailVerifyInput {
+pub(crate) enum EmailVerifyInput {
     /// The `token` in the address of the message's link. It can be used once, within 24 hours, however often the code was
     /// tried.
     Token(String),
@@ -46,7 +46,7 @@ pub enum EmailVerifyInput {
 
 /// A code that was sent to an e-mail address.
 #[derive(InputObject)]
-pub struct EmailCodeInput {
+pub(crate) struct EmailCodeInput {
     /// The address that the code was sent to; absent: your own, for which you have to be signed in.
     email: Option<EmailAddress>,
     /// The code in the message; spaces and hyphens don't matter. It can be tried five times, within an hour.
@@ -63,7 +63,7 @@ payload! {
 
 /// A wish for another address.
 #[derive(InputObject)]
-pub struct EmailChangeRequestInput {
+pub(crate) struct EmailChangeRequestInput {
     /// The new address, at most 254 characters.
     email: EmailAddress,
 }
@@ -78,7 +78,7 @@ flag_payload! {
 
 /// A proof that the new address is yours: one of these.
 #[derive(OneofObject)]
-pub enum EmailChangeConfirmInput {
+pub(crate) enum EmailChangeConfirmInput {
     /// The `token` in the address of the message's link; used once, within 24 hours.
     Token(String),
     /// The code in the message to the new address. It can be tried five times, within an hour.
@@ -95,7 +95,7 @@ payload! {
 
 /// Which number is to be proven.
 #[derive(InputObject)]
-pub struct PhoneVerificationSendInput {
+pub(crate) struct PhoneVerificationSendInput {
     /// The number, with its country code (`+20…`), or as it is written in the country of your profile; absent: the number
     /// of your profile.
     phone: Option<PhoneNumber>,
@@ -111,7 +111,7 @@ flag_payload! {
 
 /// A proof that a number is yours.
 #[derive(InputObject)]
-pub struct PhoneVerifyInput {
+pub(crate) struct PhoneVerifyInput {
     /// The code in the text message; good for ten minutes.
     code: String,
 }
@@ -126,7 +126,7 @@ payload! {
 
 /// Proving addresses and numbers.
 #[derive(Default)]
-pub struct VerificationMutation;
+pub(crate) struct VerificationMutation;
 
 /// The rules of the mutations below.
 const RULES: &[Rule] = &[

@@ -25,7 +25,7 @@ const SHOWN_ERRORS: usize = 50;
 /// An operation's variables, and whether a mutation's arguments among them hold something that a person has mistyped:
 /// the payload has to say so.
 #[derive(Debug)]
-pub struct Coerced {
+pub(crate) struct Coerced {
     /// Defaults filled in, and nothing but what is defined.
     pub variables: Variables,
     /// Whether something is mistyped.
@@ -33,7 +33,7 @@ pub struct Coerced {
 }
 
 /// Makes an operation's variables of what a client gave for them. With suggestions, a refusal names what was probably meant.
-pub fn coerce(
+pub(crate) fn coerce(
     (model, suggestions): (&Model, bool),
     operation: &OperationDefinition,
     facts: &Facts,

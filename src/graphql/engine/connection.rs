@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Something that stands in a list: knows its place in it.
-pub trait Listed: OutputType {
+pub(crate) trait Listed: OutputType {
     /// The word in the names of its connection and edge types, where it is not the type's own name.
     const LIST_NAME: &'static str;
     /// What its connection's name ends in; another word where the connection is part of a larger type of that name.
@@ -34,7 +34,7 @@ const ARGUMENTS: [(&str, &str, &str); 4] = [
 /// library knows no arguments in common, so [`PageArgs::declare`] adds them to the schema, and the resolver reads them by
 /// [`requested_page`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageArgs {
+pub(crate) struct PageArgs {
     /// So many from the beginning.
     pub first: Option<i32>,
     /// A cursor: only what comes after it.
@@ -47,7 +47,7 @@ pub struct PageArgs {
 
 impl PageArgs {
     /// Adds the arguments, behind its own, to each field that gives a connection.
-    pub fn declare(registry: &mut Registry) {
+    pub(crate) fn declare(registry: &mut Registry) {
         for ty in registry.types.values_mut() {
             let MetaType::Object { fields, .. } = ty else { continue };
             for field in fields.values_mut().filter(|field| field.ty.trim_end_matches('!').ends_with("Connection")) {
@@ -61,7 +61,7 @@ impl PageArgs {
     }
 
     /// As the field has them that is being resolved.
-    pub fn of(ctx: &Context<'_>) -> Result<Self> {
+    pub(crate) fn of(ctx: &Context<'_>) -> Result<Self> {
         Ok(Self {
             first: argument(ctx, "first")?,
             after: argument(ctx, "after")?,
@@ -78,14 +78,14 @@ fn argument<T: InputType>(ctx: &Context<'_>, name: &str) -> Result<Option<T>> {
 
 /// The part of a list that the field asks for which is being resolved, of the list from its end where `reverse` is wanted; `sort`
 /// is what the list's cursors are tied to. Wrong arguments are BAD_REQUEST.
-pub fn requested_page(ctx: &Context<'_>, sort: &'static str, reverse: bool) -> Result<Page> {
+pub(crate) fn requested_page(ctx: &Context<'_>, sort: &'static str, reverse: bool) -> Result<Page> {
     let PageArgs { first, after, last, before } = PageArgs::of(ctx)?;
     let page = Page::parse(&ctx.request().app.keys, sort, first, after.as_deref(), last, before.as_deref())?;
     Ok(page.reversed(reverse))
 }
 
 /// Part of a list, with what is needed to go on.
-pub struct Connection<T> {
+pub(crate) struct Connection<T> {
     edges: Vec<Edge<T>>,
     has_previous: bool,
     has_next: bool,
@@ -93,14 +93,14 @@ pub struct Connection<T> {
 }
 
 /// An item and its place in the list.
-pub struct Edge<T> {
+pub(crate) struct Edge<T> {
     node: T,
     cursor: Cursor,
 }
 
 /// Where a part of a list stands in the whole.
 #[derive(Debug, SimpleObject)]
-pub struct PageInfo {
+pub(crate) struct PageInfo {
     /// Whether there are items after this part.
     has_next_page: bool,
     /// Whether there are items before this part.
@@ -113,19 +113,19 @@ pub struct PageInfo {
 
 impl<T> Connection<T> {
     /// From a slice of rows and each row's place.
-    pub fn new<R>(slice: Slice<R>, cursor: impl Fn(&R) -> Cursor, node: impl Fn(R) -> T) -> Self {
+    pub(crate) fn new<R>(slice: Slice<R>, cursor: impl Fn(&R) -> Cursor, node: impl Fn(R) -> T) -> Self {
         let edges = slice.items.into_iter().map(|row| Edge { cursor: cursor(&row), node: node(row) }).collect();
         Self { edges, has_previous: slice.has_previous, has_next: slice.has_next, total: slice.total }
     }
 
     /// The items alone.
-    pub fn items(&self) -> impl Iterator<Item = &T> {
+    pub(crate) fn items(&self) -> impl Iterator<Item = &T> {
         self.edges.iter().map(|edge| &edge.node)
     }
 
     /// Where this part stands in the whole, as far as it is asked for.
     #[must_use]
-    pub fn place(&self, ctx: &Context<'_>) -> PageInfo {
+    pub(crate) fn place(&self, ctx: &Context<'_>) -> PageInfo {
         let keys = &ctx.request().app.keys;
         let look = ctx.look_ahead();
         let seal = |name: &str, edge: Option<&Edge<T>>| {
@@ -141,7 +141,7 @@ impl<T> Connection<T> {
 
     /// How many items the whole list has, if they were counted.
     #[must_use]
-    pub fn total(&self) -> Option<Total> {
+    pub(crate) fn total(&self) -> Option<Total> {
         self.total
     }
 }
@@ -208,12 +208,12 @@ impl<T: Listed> Edge<T> {
 
 /// Whether the client asked how many items the whole list has.
 #[must_use]
-pub fn wants_total(ctx: &Context<'_>) -> bool {
+pub(crate) fn wants_total(ctx: &Context<'_>) -> bool {
     asks_for_total(&ctx.look_ahead())
 }
 
 /// The same of a connection's selection.
 #[must_use]
-pub fn asks_for_total(selection: &Lookahead<'_>) -> bool {
+pub(crate) fn asks_for_total(selection: &Lookahead<'_>) -> bool {
     ["totalCount", "totalCountIsExact"].iter().any(|name| selection.field(name).exists())
 }

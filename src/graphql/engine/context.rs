@@ -39,25 +39,25 @@ pub enum SessionChange {
 impl SessionKeeping {
     /// The client keeps the tokens.
     #[must_use]
-    pub fn by_client() -> Self {
+    pub(crate) fn by_client() -> Self {
         Self(None)
     }
 
     /// Cookies keep the tokens; `refresh_token` is the one that came with the request.
     #[must_use]
-    pub fn in_cookies(refresh_token: Option<String>) -> Self {
+    pub(crate) fn in_cookies(refresh_token: Option<String>) -> Self {
         Self(Some(Arc::new(Cookies { refresh_token, change: Mutex::default() })))
     }
 
     /// Whether cookies keep the tokens: then they are shown to nobody.
     #[must_use]
-    pub fn is_in_cookies(&self) -> bool {
+    pub(crate) fn is_in_cookies(&self) -> bool {
         self.0.is_some()
     }
 
     /// The refresh token of the request's cookie.
     #[must_use]
-    pub fn refresh_token(&self) -> Option<&str> {
+    pub(crate) fn refresh_token(&self) -> Option<&str> {
         self.0.as_ref()?.refresh_token.as_deref()
     }
 
@@ -150,13 +150,13 @@ impl RequestContext {
     }
 
     /// The client's session is over.
-    pub fn drop_session(&self) {
+    pub(crate) fn drop_session(&self) {
         self.keeping.note(|| SessionChange::Ended);
     }
 }
 
 /// `ctx.request()` gives the request's context.
-pub trait RequestExt {
+pub(crate) trait RequestExt {
     /// The request that this resolver works for.
     fn request(&self) -> &RequestContext;
 }

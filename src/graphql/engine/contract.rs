@@ -20,12 +20,12 @@ const ALONE: &str = "Stands alone in its operation.";
 /// `@semanticNonNull`, to be applied to each field whose null says nothing but that it failed. All others say in their
 /// description what their null means.
 #[derive(Debug)]
-pub struct SemanticNonNull;
+pub(crate) struct SemanticNonNull;
 
 impl SemanticNonNull {
     /// The directive without arguments: the field itself is meant, not the items of its list.
     #[must_use]
-    pub fn apply() -> MetaDirectiveInvocation {
+    pub(crate) fn apply() -> MetaDirectiveInvocation {
         MetaDirectiveInvocation { name: SEMANTIC_NON_NULL.to_owned(), args: IndexMap::new() }
     }
 }
@@ -62,7 +62,7 @@ fn define(registry: &mut Registry, name: &str, description: &str, argument: Meta
 
 /// Marks the fields of a part of `Mutation`: each is null only when it failed, and its codes are those of its description, which
 /// says whether it stands alone.
-pub fn mark_mutations(registry: &mut Registry, part: &str, is_alone: impl Fn(&str) -> bool) {
+pub(crate) fn mark_mutations(registry: &mut Registry, part: &str, is_alone: impl Fn(&str) -> bool) {
     SemanticNonNull.register(registry);
     let description =
         "The codes that the `errors` of the mutation's payload can have: those that its description lists, for tools.";
@@ -97,7 +97,7 @@ fn say(description: &mut String, sentence: &str) {
 
 /// The codes that a mutation's description lists: `Codes: BLANK, TOO_LONG.`, or `Code: BLANK.`; none without such a list.
 #[must_use]
-pub fn codes(description: &str) -> Vec<&str> {
+pub(crate) fn codes(description: &str) -> Vec<&str> {
     let list = description.split_once("Codes:").or_else(|| description.split_once("Code:"));
     let list = list.and_then(|(_, list)| list.split('.').next()).unwrap_or_default();
     list.split(',').map(str::trim).filter(|code| !code.is_empty()).collect()

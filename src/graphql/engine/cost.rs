@@ -52,8 +52,8 @@ pub struct Cost {
 
 impl Cost {
     /// The most that an operation may cost with these variables. `@skip` and `@include` don't make it cheaper.
-    #[must_use]
-    pub fn of(
+    #[cfg(test)]
+    fn of(
         model: &Model,
         document: &ExecutableDocument,
         operation: &OperationDefinition,
@@ -64,7 +64,7 @@ impl Cost {
 
     /// The same, and whether it is so with all variables.
     #[must_use]
-    pub fn weigh(
+    pub(crate) fn weigh(
         model: &Model,
         document: &ExecutableDocument,
         operation: &OperationDefinition,
@@ -110,7 +110,7 @@ impl Cost {
 
     /// In points: what the limit is for.
     #[must_use]
-    pub fn points(self) -> u64 {
+    pub(crate) fn points(self) -> u64 {
         self.cost.saturating_add(self.bytes / BYTES_PER_POINT)
     }
 }

@@ -37,7 +37,7 @@ const CACHED_SIZE: u64 = 300_000;
 
 /// A document that keeps the limits.
 #[derive(Debug)]
-pub struct Document {
+pub(crate) struct Document {
     parsed: ExecutableDocument,
     /// Tokens and unfolded fields.
     size: u64,
@@ -45,7 +45,7 @@ pub struct Document {
 
 impl Document {
     /// Reads the text and checks every operation.
-    pub fn parse(text: &str, limits: &Limits) -> Result<Self, Refusal> {
+    pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Self, Refusal> {
         let (parsed, tokens) = syntax::parse(text, limits)?;
         let mut measurer = Measurer { document: &parsed, fragments: HashMap::new() };
         let mut fields = 0;
@@ -79,7 +79,7 @@ impl Document {
 
 /// How many of the root fields of an operation in its normal form write what others see.
 #[must_use]
-pub fn content_fields(normal: &ExecutableDocument) -> usize {
+pub(crate) fn content_fields(normal: &ExecutableDocument) -> usize {
     let is_content = |selection: &&Positioned<Selection>| match &selection.node {
         Selection::Field(field) => rules::of(field.node.name.node.as_str()).is_content,
         _ => false,
@@ -90,7 +90,7 @@ pub fn content_fields(normal: &ExecutableDocument) -> usize {
 
 /// A document that means something in the graph.
 #[derive(Debug)]
-pub struct Valid {
+pub(crate) struct Valid {
     document: Document,
     operations: HashMap<Option<Name>, Known>,
 }
@@ -113,7 +113,7 @@ impl Known {
 
 /// An operation that may be asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Operation<'a> {
+pub(crate) struct Operation<'a> {
     document: &'a ExecutableDocument,
     positioned: &'a Positioned<OperationDefinition>,
     known: &'a Known,
@@ -127,7 +127,7 @@ impl Valid {
     }
 
     /// The operation of this name, or the only one.
-    pub fn operation(&self, name: Option<&str>) -> Result<Operation<'_>, Refusal> {
+    pub(crate) fn operation(&self, name: Option<&str>) -> Result<Operation<'_>, Refusal> {
         let (name, positioned) = self.document.operation(name)?;
         let known = self.operations.get(&name.cloned());
         let known =
@@ -139,18 +139,18 @@ impl Valid {
 impl<'a> Operation<'a> {
     /// As it is written.
     #[must_use]
-    pub fn definition(&self) -> &'a OperationDefinition {
+    pub(crate) fn definition(&self) -> &'a OperationDefinition {
         &self.positioned.node
     }
 
     /// What the validation found out about it.
     #[must_use]
-    pub fn facts(&self) -> &'a Facts {
+    pub(crate) fn facts(&self) -> &'a Facts {
         &self.known.facts
     }
 
     /// In its normal form. Most operations have one for all variables, which is kept.
-    pub fn normal(&self, model: &Model, variables: &Variables) -> Result<Arc<ExecutableDocument>, Refusal> {
+    pub(crate) fn normal(&self, model: &Model, variables: &Variables) -> Result<Arc<ExecutableDocument>, Refusal> {
         let Known { facts, normal, .. } = self.known;
         let of_these = || normalize(model, self.document, self.positioned, variables).map(Arc::new);
         if facts.conditional || facts.optional.iter().any(|name| !variables.contains_key(name)) {
@@ -165,7 +165,7 @@ impl<'a> Operation<'a> {
 
     /// What this form of it costs: weighed, which also tells whether it is so with all variables, or known from before.
     #[must_use]
-    pub fn cost(&self, normal: &Arc<ExecutableDocument>, weigh: impl FnOnce() -> (Cost, bool)) -> Cost {
+    pub(crate) fn cost(&self, normal: &Arc<ExecutableDocument>, weigh: impl FnOnce() -> (Cost, bool)) -> Cost {
         let is_kept = self.known.normal.get().is_some_and(|kept| Arc::ptr_eq(kept, normal));
         if !is_kept {
             return weigh().0;
@@ -180,7 +180,7 @@ impl<'a> Operation<'a> {
 
 /// Documents that were parsed and checked before, as many as there is room for.
 #[derive(Debug)]
-pub struct DocumentCache(Mutex<Cached>);
+pub(crate) struct DocumentCache(Mutex<Cached>);
 
 #[derive(Debug)]
 struct Cached {
@@ -196,7 +196,7 @@ impl Default for DocumentCache {
 
 impl DocumentCache {
     /// The document of a text whose SHA-256 is given.
-    pub fn get(
+    pub(crate) fn get(
         &self,
         hash: [u8; 32],
         text: &str,

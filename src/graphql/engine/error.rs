@@ -19,7 +19,7 @@ macro_rules! mirror_codes {
         /// as a general refusal.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
         #[graphql(remote = "crate::error::UserErrorCode")]
-        pub enum UserErrorCode { $(#[doc = $doc] $name,)+ }
+        pub(crate) enum UserErrorCode { $(#[doc = $doc] $name,)+ }
     };
 }
 for_each_user_error_code!(mirror_codes);
@@ -30,14 +30,14 @@ macro_rules! mirror_states {
         /// disputes and goals. More may come: treat one that you don't know by the error's message.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
         #[graphql(remote = "crate::error::State")]
-        pub enum CurrentState { $(#[doc = $doc] $name,)+ }
+        pub(crate) enum CurrentState { $(#[doc = $doc] $name,)+ }
     };
 }
 for_each_state!(mirror_states);
 
 /// Something in the input that the caller can mend. Nothing was changed.
 #[derive(Debug, Clone, SimpleObject)]
-pub struct UserError {
+pub(crate) struct UserError {
     /// Stable; act on this, show your own words.
     code: UserErrorCode,
     /// For developers and as a fallback for people, in the language of the request (`Accept-Language`).
@@ -55,7 +55,7 @@ pub struct UserError {
 
 /// What an error's message speaks of, such as a limit, as data for one's own words.
 #[derive(Debug, Clone, Default, SimpleObject)]
-pub struct UserErrorParameters {
+pub(crate) struct UserErrorParameters {
     /// The least that is needed: characters, with TOO_SHORT; null with other codes.
     min: Option<i64>,
     /// The most that is possible: characters, with TOO_LONG, or things, with TOO_MANY, and with INVALID where there are too many
@@ -119,11 +119,11 @@ impl UserError {
 
 /// What a nullable field gives. The executor turns `Some(Err(_))` into null and an error, where an `Err` alone would take
 /// the whole parent with it, and so the neighbours' committed work.
-pub type Nullable<T> = Option<async_graphql::Result<T>>;
+pub(crate) type Nullable<T> = Option<async_graphql::Result<T>>;
 
 /// Runs the body of a nullable field, on the heap: so that it can go from thread to thread is then proven once, where it is
 /// written, and not again by all that contain it, which took the compiler a minute.
-pub fn nullable<'a, T>(
+pub(crate) fn nullable<'a, T>(
     body: impl Future<Output = async_graphql::Result<Option<T>>> + Send + 'a,
 ) -> BoxFuture<'a, Nullable<T>> {
     Box::pin(async { body.await.transpose() })
@@ -131,7 +131,7 @@ pub fn nullable<'a, T>(
 
 /// The same, for a field that is null to those who may not see it: UNAUTHENTICATED when a token came that was refused, whose owner
 /// may be the one who sees it, and would keep the null for what is there.
-pub fn private<'a, T>(
+pub(crate) fn private<'a, T>(
     ctx: &'a Context<'_>,
     body: impl Future<Output = async_graphql::Result<Option<T>>> + Send + 'a,
 ) -> BoxFuture<'a, Nullable<T>> {
@@ -143,7 +143,7 @@ pub fn private<'a, T>(
 }
 
 /// The result object of a mutation: filled from what the domain gave, or holding only errors.
-pub trait Payload<T> {
+pub(crate) trait Payload<T> {
     /// It was done.
     fn done(value: T) -> Self;
     /// It was refused; nothing was changed.
@@ -151,7 +151,7 @@ pub trait Payload<T> {
 }
 
 /// Turns a domain's result into a payload; what the caller can't mend becomes a top-level error.
-pub fn answer<T, P: Payload<T>>(
+pub(crate) fn answer<T, P: Payload<T>>(
     request: &RequestContext,
     result: error::Result<T>,
 ) -> async_graphql::Result<Option<P>> {
@@ -167,7 +167,7 @@ pub fn answer<T, P: Payload<T>>(
 
 /// An error of what takes these fields at the top of its input, as one of a mutation that takes them deeper: at `place`.
 #[must_use]
-pub fn deeper(error: Error, fields: &[&str], place: &[&'static str]) -> Error {
+pub(crate) fn deeper(error: Error, fields: &[&str], place: &[&'static str]) -> Error {
     let Error::User(mut errors) = error else { return error };
     for error in &mut errors {
         if error.path.get(1).is_some_and(|field| fields.contains(field)) {
@@ -184,7 +184,7 @@ macro_rules! payload {
         $(#[$doc])+
         #[derive(async_graphql::SimpleObject)]
         $(#[graphql($complex)])?
-        pub struct $name {
+        pub(crate) struct $name {
             $(#[$field_doc])+
             $field: Option<$type>,
             /// Why it was refused; empty when it was done.
@@ -205,7 +205,7 @@ macro_rules! payload {
         $(#[$doc])+
         #[derive(async_graphql::SimpleObject)]
         $(#[graphql($complex)])?
-        pub struct $name {
+        pub(crate) struct $name {
             $(#[$field_doc])+
             $field: Option<$type>,
             /// Why it was refused; empty when it was done.
@@ -289,7 +289,7 @@ macro_rules! flag_payload {
         $(#[$doc])+
         #[derive(async_graphql::SimpleObject)]
         $(#[graphql($complex)])?
-        pub struct $name {
+        pub(crate) struct $name {
             $(#[$field_doc])+
             $field: bool,
             /// Why it was refused; empty when it was done.
@@ -318,7 +318,7 @@ pub(crate) use flag_payload;
 
 /// Gives every error of a response its code, its words in the caller's language and the request's id, logs the causes, and
 /// shows none of them.
-pub fn finish(response: &mut Response, request_id: &str, locale: Locale) {
+pub(crate) fn finish(response: &mut Response, request_id: &str, locale: Locale) {
     for error in &mut response.errors {
         let refusal = classify(error, locale);
         if refusal.code == Code::Internal {
@@ -350,7 +350,7 @@ fn classify(error: &ServerError, locale: Locale) -> Refusal {
 
 /// The `extensions` of an error.
 #[must_use]
-pub fn extensions(
+pub(crate) fn extensions(
     code: Code,
     details: &[(&'static str, serde_json::Value)],
     request_id: &str,
@@ -366,7 +366,7 @@ pub fn extensions(
 
 /// An answer that is larger than `LIMIT_ANSWER_BYTES`. What a mutation has done stays done, and it says so.
 #[must_use]
-pub fn too_large(limit: usize, executed: bool) -> Refusal {
+pub(crate) fn too_large(limit: usize, executed: bool) -> Refusal {
     let bytes = limit as u64;
     let text =
         if executed { Text::DoneButAnswerTooLarge { limit: bytes } } else { Text::AnswerTooLarge { limit: bytes } };
@@ -376,7 +376,7 @@ pub fn too_large(limit: usize, executed: bool) -> Refusal {
 
 /// A response that consists of a refusal, and what else was wrong.
 #[must_use]
-pub fn refused(refusal: &Refusal, request_id: &str, locale: Locale) -> Response {
+pub(crate) fn refused(refusal: &Refusal, request_id: &str, locale: Locale) -> Response {
     let refusals = std::iter::once(refusal).chain(&refusal.others);
     Response::from_errors(refusals.map(|refusal| refused_error(refusal, request_id, locale)).collect())
 }

@@ -14,7 +14,7 @@ use crate::{
 
 /// A span of time; either end may be open.
 #[derive(InputObject)]
-pub struct DateTimeRange {
+pub(crate) struct DateTimeRange {
     /// At this time or later.
     from: Option<DateTime<Utc>>,
     /// Before this time.
@@ -29,7 +29,7 @@ impl From<DateTimeRange> for Span {
 
 /// A range of whole numbers; either end may be open.
 #[derive(InputObject)]
-pub struct IntRange {
+pub(crate) struct IntRange {
     /// This number or more.
     min: Option<i32>,
     /// This number or less.
@@ -44,7 +44,7 @@ impl From<IntRange> for Range {
 
 /// A range of amounts of one currency; either end may be open.
 #[derive(InputObject)]
-pub struct MoneyRange {
+pub(crate) struct MoneyRange {
     /// Which currency: others don't match.
     currency: CurrencyCode,
     /// This amount or more.
@@ -55,7 +55,7 @@ pub struct MoneyRange {
 
 impl MoneyRange {
     /// In minor units; an amount with more digits than the currency has is BAD_REQUEST.
-    pub fn amounts(&self) -> Result<AmountRange> {
+    pub(crate) fn amounts(&self) -> Result<AmountRange> {
         let minor = |amount: &Decimal| {
             amount
                 .to_minor(self.currency.digits())
@@ -68,16 +68,16 @@ impl MoneyRange {
 }
 
 /// Ids of which any is meant; a wrong one is BAD_REQUEST.
-pub fn query_ids<T: std::str::FromStr<Err = WrongId>>(ids: Option<Vec<ID>>) -> Result<Option<Vec<T>>> {
+pub(crate) fn query_ids<T: std::str::FromStr<Err = WrongId>>(ids: Option<Vec<ID>>) -> Result<Option<Vec<T>>> {
     ids.map(|ids| ids.iter().map(|id| query_id(id)).collect::<Result<Vec<_>>>()).transpose()
 }
 
 /// Values of an enum of which any is meant, as they are stored.
-pub fn values<S, T: Into<S>>(values: Option<Vec<T>>) -> Option<Vec<S>> {
+pub(crate) fn values<S, T: Into<S>>(values: Option<Vec<T>>) -> Option<Vec<S>> {
     values.map(|values| values.into_iter().map(Into::into).collect())
 }
 
 /// A span that may not be given: all of time.
-pub fn span(range: Option<DateTimeRange>) -> Span {
+pub(crate) fn span(range: Option<DateTimeRange>) -> Span {
     range.map(Span::from).unwrap_or_default()
 }

@@ -12,7 +12,7 @@ use crate::error::Reason;
 
 /// A value without parts, as a document or a variable has it.
 #[derive(Debug, Clone, Copy)]
-pub enum Given<'a> {
+pub(crate) enum Given<'a> {
     /// A text; in a variable, this can be an enum's value as well.
     String(&'a str),
     /// A number, whole or not.
@@ -51,7 +51,7 @@ impl<'a> From<&'a Value> for Given<'a> {
 
 /// Why a value is not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong {
+pub(crate) enum Wrong {
     /// It is of another kind: the client's developer has to mend it.
     Kind,
     /// It is of the right kind, but none that is possible: whoever typed it can mend it.
@@ -60,7 +60,7 @@ pub enum Wrong {
 
 /// How a value was given: what a document may write for a type, and JSON for the same, differ a little.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub(crate) enum By {
     /// In the document's text.
     Literal,
     /// In the request's variables, as JSON.
@@ -68,7 +68,7 @@ pub enum By {
 }
 
 /// Checks a value for the scalar or enum of this name. Gives what is to be passed on in its stead, if anything.
-pub fn check(name: &str, kind: &Kind, given: Given<'_>, by: By) -> Result<Option<Value>, Wrong> {
+pub(crate) fn check(name: &str, kind: &Kind, given: Given<'_>, by: By) -> Result<Option<Value>, Wrong> {
     if let Kind::Enum(values) = kind {
         let ((Given::Enum(value), By::Literal) | (Given::String(value), By::Variable)) = (given, by) else {
             return Err(Wrong::Kind);

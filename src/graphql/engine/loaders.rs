@@ -31,7 +31,7 @@ type Loaded<V> = std::result::Result<Option<V>, Arc<Error>>;
 type Waiting<F> = Vec<(<F as Fetch>::Key, oneshot::Sender<Loaded<<F as Fetch>::Value>>)>;
 
 /// Loads values by key, in batches.
-pub struct Batched<F: Fetch> {
+pub(crate) struct Batched<F: Fetch> {
     fetch: F,
     waiting: Mutex<Waiting<F>>,
 }
@@ -57,7 +57,7 @@ impl<F: Fetch> Batched<F> {
     ///
     /// Boxed, because the executor copies the future of every field, and makes room in it for the largest that any
     /// field of its type could have: what seldom runs must not make the others large.
-    pub fn load(&self, key: F::Key) -> BoxFuture<'_, Result<Option<F::Value>>> {
+    pub(crate) fn load(&self, key: F::Key) -> BoxFuture<'_, Result<Option<F::Value>>> {
         Box::pin(self.load_unboxed(key))
     }
 

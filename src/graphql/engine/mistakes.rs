@@ -19,7 +19,7 @@ use crate::error::{Locale, Reason, UserError, UserErrorCode};
 
 /// A mutation that is not run.
 #[derive(Debug, Clone)]
-pub struct Mistaken {
+pub(crate) struct Mistaken {
     /// Its place among the root fields.
     place: usize,
     key: Name,
@@ -36,7 +36,7 @@ struct Mistake {
 }
 
 /// Takes the mutations that can't be run out of an operation in its normal form.
-pub fn take(model: &Model, document: &mut ExecutableDocument, variables: &Variables) -> Vec<Mistaken> {
+pub(crate) fn take(model: &Model, document: &mut ExecutableDocument, variables: &Variables) -> Vec<Mistaken> {
     let DocumentOperations::Single(operation) = &mut document.operations else { return Vec::new() };
     let mut mistaken = Vec::new();
     let mut place = 0;
@@ -101,7 +101,7 @@ fn look(model: &Model, value: &Value, ty: &Type, path: &mut Vec<String>, mistake
 }
 
 /// Puts the payloads of what was not run in their places in the answer.
-pub fn tell(model: &Model, mistaken: &[Mistaken], locale: Locale, response: &mut Response) {
+pub(crate) fn tell(model: &Model, mistaken: &[Mistaken], locale: Locale, response: &mut Response) {
     let Value::Object(data) = &mut response.data else { return };
     for Mistaken { place, key, payload, set, mistakes } in mistaken {
         let value = answer(model, payload, set, mistakes, locale);

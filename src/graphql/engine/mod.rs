@@ -1,26 +1,26 @@
 //! The machinery of the graph, which knows no noun: the way of a document from its text to its answer, and what resolvers are
 //! written with: connections, scalars, loaders, errors, streams.
 
-pub mod coercion;
-pub mod connection;
+pub(crate) mod coercion;
+pub(crate) mod connection;
 pub mod context;
 pub mod contract;
 pub mod cost;
-pub mod document;
-pub mod error;
-pub mod filters;
-pub mod leaf;
+pub(crate) mod document;
+pub(crate) mod error;
+pub(crate) mod filters;
+pub(crate) mod leaf;
 pub mod loaders;
-pub mod mistakes;
+pub(crate) mod mistakes;
 pub mod model;
-pub mod normal;
-pub mod part;
+pub(crate) mod normal;
+pub(crate) mod part;
 pub mod pipeline;
 pub mod rules;
-pub mod scalars;
-pub mod stream;
+pub(crate) mod scalars;
+pub(crate) mod stream;
 pub mod subscription;
 pub(crate) mod suggestions;
-pub mod syntax;
+pub(crate) mod syntax;
 pub mod trusted;
-pub mod validation;
+pub(crate) mod validation;

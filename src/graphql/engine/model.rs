@@ -71,7 +71,7 @@ pub struct Input {
 impl Input {
     /// Whether it can't be left out.
     #[must_use]
-    pub fn is_required(&self) -> bool {
+    pub(crate) fn is_required(&self) -> bool {
         !self.ty.nullable && self.default.is_none()
     }
 }
@@ -235,14 +235,14 @@ impl Model {
 
     /// What a directive takes that may stand at selections; no other one may stand anywhere in a document.
     #[must_use]
-    pub fn directive(&self, name: &str) -> Option<&[Input]> {
+    pub(crate) fn directive(&self, name: &str) -> Option<&[Input]> {
         self.directives.get(name).map(Vec::as_slice)
     }
 }
 
 /// The type at which an operation begins.
 #[must_use]
-pub fn root_of(operation: OperationType) -> &'static str {
+pub(crate) fn root_of(operation: OperationType) -> &'static str {
     match operation {
         OperationType::Query => "Query",
         OperationType::Mutation => "Mutation",

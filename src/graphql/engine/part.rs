@@ -14,7 +14,7 @@ use super::{contract, rules};
 
 /// The fields of `T`, as a part of a merged object.
 #[derive(Debug, Default)]
-pub struct Part<T>(T);
+pub(crate) struct Part<T>(T);
 
 impl<T: ContainerType> Part<T> {
     /// Makes the future in a frame of its own, which is gone before it runs.

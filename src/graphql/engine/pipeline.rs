@@ -70,7 +70,7 @@ pub struct GraphqlRequest {
 
 impl GraphqlRequest {
     /// Reads the JSON of one operation. A list of them is refused.
-    pub fn parse(json: &[u8]) -> Result<Self, Refusal> {
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, Refusal> {
         // An object is what it is nearly always; a list would do for one, too.
         let begins = json.iter().find(|byte| !byte.is_ascii_whitespace());
         if begins == Some(&b'{')
@@ -92,7 +92,7 @@ impl GraphqlRequest {
 
     /// Whether it says, in any of the ways, which document it is about.
     #[must_use]
-    pub fn names_a_document(&self) -> bool {
+    pub(crate) fn names_a_document(&self) -> bool {
         self.query.is_some() || self.document_id.is_some() || self.extensions.is_some()
     }
 }
@@ -354,7 +354,7 @@ pub(in crate::graphql) fn panicked(panic: &(dyn Any + Send)) -> Response {
 
 /// What a panic said.
 #[must_use]
-pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("of unknown kind")
 }

@@ -27,31 +27,25 @@ pub struct Rule {
 impl Rule {
     /// An ordinary mutation.
     #[must_use]
-    pub const fn of(name: &'static str) -> Self {
+    pub(crate) const fn of(name: &'static str) -> Self {
         Self { name, is_alone: false, is_content: false, weight: WEIGHT, recent_authentication: None }
     }
 
     /// The only field of its operation. Whatever takes an idempotency key in any case is.
     #[must_use]
-    pub const fn alone(self) -> Self {
+    pub(crate) const fn alone(self) -> Self {
         Self { is_alone: true, ..self }
     }
 
     /// Writes what others see.
     #[must_use]
-    pub const fn content(self) -> Self {
+    pub(crate) const fn content(self) -> Self {
         Self { is_content: true, ..self }
-    }
-
-    /// Costs so many points beyond its payload.
-    #[must_use]
-    pub const fn weight(self, points: u64) -> Self {
-        Self { weight: points, ..self }
     }
 
     /// Needs a recent authentication, for this reason.
     #[must_use]
-    pub const fn recent_authentication(self, why: &'static str) -> Self {
+    pub(crate) const fn recent_authentication(self, why: &'static str) -> Self {
         Self { recent_authentication: Some(why), ..self }
     }
 }

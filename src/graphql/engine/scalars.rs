@@ -4,23 +4,23 @@ use std::{fmt, ops::Deref};
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, SimpleObject, Value};
 
-pub use crate::entity::Currency as CurrencyCode;
+pub(crate) use crate::entity::Currency as CurrencyCode;
 use crate::{domain::amounts, entity::money, error::Result};
 
 /// An exact decimal number, as a JSON string: `"12.50"`. Numbers are refused, because many clients would round them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decimal(String);
+pub(crate) struct Decimal(String);
 
 impl Decimal {
     /// From minor units of a currency.
     #[must_use]
-    pub fn from_minor(minor: i64, currency: CurrencyCode) -> Self {
+    pub(crate) fn from_minor(minor: i64, currency: CurrencyCode) -> Self {
         Self(currency.format(minor))
     }
 
     /// Parses `-?digits(.digits)?`; nothing else: no exponent, no sign `+`, no white space, at most 80 characters.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let unsigned = text.strip_prefix('-').unwrap_or(text);
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -29,7 +29,7 @@ impl Decimal {
 
     /// As minor units of a currency with so many digits; `None` when it has more digits or is out of range.
     #[must_use]
-    pub fn to_minor(&self, digits: usize) -> Option<i64> {
+    pub(crate) fn to_minor(&self, digits: usize) -> Option<i64> {
         let (negative, unsigned) = self.0.strip_prefix('-').map_or((false, self.0.as_str()), |rest| (true, rest));
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
         if fraction.len() > digits {
@@ -83,7 +83,7 @@ impl ScalarType for CurrencyCode {
 
 /// An amount of a currency, exact.
 #[derive(Debug, Clone, SimpleObject)]
-pub struct Money {
+pub(crate) struct Money {
     /// With the currency's own number of digits: `12.50` USD, `1250` JPY, `12.500` KWD.
     pub amount: Decimal,
     /// The currency's code of ISO 4217.
@@ -93,7 +93,7 @@ pub struct Money {
 impl Money {
     /// From minor units (cents, fils …).
     #[must_use]
-    pub fn from_minor(minor: i64, currency: CurrencyCode) -> Self {
+    pub(crate) fn from_minor(minor: i64, currency: CurrencyCode) -> Self {
         Self { amount: Decimal::from_minor(minor, currency), currency }
     }
 }
@@ -106,7 +106,7 @@ impl From<money::Money> for Money {
 
 /// An amount of a currency, as it is given.
 #[derive(Debug, Clone, async_graphql::InputObject)]
-pub struct MoneyInput {
+pub(crate) struct MoneyInput {
     /// With no more digits behind the point than the currency has.
     pub amount: Decimal,
     /// The currency's code of ISO 4217.
@@ -116,31 +116,31 @@ pub struct MoneyInput {
 impl MoneyInput {
     /// In minor units; `None` when it has more digits than the currency, or is out of range.
     #[must_use]
-    pub fn minor(&self) -> Option<i64> {
+    pub(crate) fn minor(&self) -> Option<i64> {
         self.amount.to_minor(self.currency.digits())
     }
 
     /// As an amount above zero, for the input's field. Codes: INVALID_AMOUNT, AMOUNT_TOO_LARGE.
-    pub fn positive(&self, field: &'static str) -> Result<money::Money> {
+    pub(crate) fn positive(&self, field: &'static str) -> Result<money::Money> {
         amounts::positive(field, self.minor(), self.currency)
     }
 }
 
 /// A day of the Gregorian calendar, as `YYYY-MM-DD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Date(chrono::NaiveDate);
+pub(crate) struct Date(chrono::NaiveDate);
 
 impl Date {
     /// Parses `YYYY-MM-DD`, and nothing else.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
         (day.format("%Y-%m-%d").to_string() == text && text.len() == 10).then_some(Self(day))
     }
 
     /// As the calendar's type.
     #[must_use]
-    pub fn day(self) -> chrono::NaiveDate {
+    pub(crate) fn day(self) -> chrono::NaiveDate {
         self.0
     }
 }
@@ -162,19 +162,19 @@ impl ScalarType for Date {
 }
 
 /// What `DateTime` says of itself in the graph: the type is the library's, its description shall be ours.
-pub const DATE_TIME: &str = "A moment, as RFC 3339 writes it. The server answers in UTC, with up to six digits behind the \
+pub(crate) const DATE_TIME: &str = "A moment, as RFC 3339 writes it. The server answers in UTC, with up to six digits behind the \
     second: `2030-12-31T18:00:00.123456+00:00`. Given in any offset, which must not be missing: `2030-12-31T18:00:00Z`, \
     `2030-12-31T20:00:00+02:00`.";
 
 /// Scalars that are texts to the graph. Whether one is what it should be, the domain says, together with whatever else is
 /// wrong with the input: a check here would tell of this one alone, and in other codes for what is blank or too long.
-pub const TEXTS: &[&str] = &["CountryCode", "EmailAddress", "PhoneNumber", "URL"];
+pub(crate) const TEXTS: &[&str] = &["CountryCode", "EmailAddress", "PhoneNumber", "URL"];
 
 macro_rules! text_scalar {
     ($(#[$doc:meta])+ $name:ident, $graph_name:tt, $specification:tt) => {
         $(#[$doc])+
         #[derive(Debug, Clone, PartialEq, Eq)]
-        pub struct $name(String);
+        pub(crate) struct $name(String);
 
         impl From<String> for $name {
             fn from(text: String) -> Self {
@@ -248,7 +248,7 @@ text_scalar! {
 /// A language that messages are written in, by its code of ISO 639-1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, async_graphql::Enum)]
 #[graphql(remote = "crate::error::Locale")]
-pub enum LanguageCode {
+pub(crate) enum LanguageCode {
     /// English (`en`).
     #[graphql(name = "EN")]
     English,

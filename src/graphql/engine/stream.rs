@@ -23,7 +23,7 @@ use crate::{
 
 /// Where you stand in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum StreamPhase {
+pub(crate) enum StreamPhase {
     /// From the past, on the way to the present.
     Replay,
     /// As it happens. The first one after the replay, or without `after`, carries no content: you are up to date.
@@ -47,14 +47,19 @@ fn sealed_bytes(subject: Uuid, seq: &[u8]) -> Vec<u8> {
 }
 
 /// The opaque form of a place in a subject's stream.
-pub fn seal(request: &RequestContext, kind: StreamKind, subject: Uuid, seq: i64) -> String {
+pub(crate) fn seal(request: &RequestContext, kind: StreamKind, subject: Uuid, seq: i64) -> String {
     let bytes = seq.to_be_bytes();
     let seal = request.app.keys.cursor_seal(&format!("{}.stream", kind.as_str()), &sealed_bytes(subject, &bytes));
     URL_SAFE_NO_PAD.encode([bytes, seal].concat())
 }
 
 /// The place of `after` in a subject's stream, if it is given and not empty; BAD_REQUEST when it is none of it.
-pub fn open(request: &RequestContext, kind: StreamKind, subject: Uuid, after: Option<&str>) -> Result<Option<i64>> {
+pub(crate) fn open(
+    request: &RequestContext,
+    kind: StreamKind,
+    subject: Uuid,
+    after: Option<&str>,
+) -> Result<Option<i64>> {
     let Some(text) = after.filter(|text| !text.is_empty()) else { return Ok(None) };
     let refuse = || Error::bad_request("This cursor is not one of this stream.");
     let bytes = URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 16).ok_or_else(refuse)?;
@@ -68,7 +73,7 @@ pub fn open(request: &RequestContext, kind: StreamKind, subject: Uuid, after: Op
 
 /// A step of a stream on its way from its source to its execution.
 #[derive(Debug, Clone)]
-pub struct Event {
+pub(crate) struct Event {
     stream: (StreamKind, Uuid),
     seq: i64,
     phase: Phase,
@@ -78,25 +83,25 @@ pub struct Event {
 impl Event {
     /// Whether there is something to see, beside where the client stands.
     #[must_use]
-    pub fn has_content(&self) -> bool {
+    pub(crate) fn has_content(&self) -> bool {
         self.content.is_some()
     }
 
     /// Whether it is from the past.
     #[must_use]
-    pub fn is_missed(&self) -> bool {
+    pub(crate) fn is_missed(&self) -> bool {
         self.phase == Phase::Replay
     }
 
     /// Whether it is the same for all who see what it tells: it was read once for all of them, as it happened.
     #[must_use]
-    pub fn is_shared(&self) -> bool {
+    pub(crate) fn is_shared(&self) -> bool {
         self.has_content() && self.phase == Phase::Live
     }
 
     /// Whether it is this very event, as it was read once.
     #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
+    pub(crate) fn is(&self, other: &Self) -> bool {
         let same = match (&self.content, &other.content) {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             (None, None) => true,
@@ -107,14 +112,14 @@ impl Event {
 
     /// Whether somebody who has this one needs no earlier one.
     #[must_use]
-    pub fn stands_for(&self, earlier: &Self) -> bool {
+    pub(crate) fn stands_for(&self, earlier: &Self) -> bool {
         let alike = self.stream == earlier.stream && self.phase == earlier.phase;
         self.stream.0.tells_state() && alike && self.has_content() && earlier.has_content()
     }
 }
 
 /// Where a subscription's events come from.
-pub struct Source {
+pub(crate) struct Source {
     /// Of which stream.
     pub stream: (StreamKind, Uuid),
     /// What happens; a failure is the last of it.
@@ -123,29 +128,29 @@ pub struct Source {
 
 /// In the request of a subscription that is opened: where its resolver leaves the source.
 #[derive(Clone, Default)]
-pub struct Opening(Arc<Mutex<Option<Source>>>);
+pub(crate) struct Opening(Arc<Mutex<Option<Source>>>);
 
 impl Opening {
     /// The source, once the resolver has opened it.
     #[must_use]
-    pub fn take(&self) -> Option<Source> {
+    pub(crate) fn take(&self) -> Option<Source> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
 /// In the request of an event's execution: what happened.
-pub struct Happened(Mutex<Option<Result<Event>>>);
+pub(crate) struct Happened(Mutex<Option<Result<Event>>>);
 
 impl Happened {
     /// With what happened, to be taken out once.
     #[must_use]
-    pub fn new(event: Result<Event>) -> Self {
+    pub(crate) fn new(event: Result<Event>) -> Self {
         Self(Mutex::new(Some(event)))
     }
 }
 
 /// The type of a stream's events.
-pub trait StreamEvent: Sized + Send {
+pub(crate) trait StreamEvent: Sized + Send {
     /// What they tell.
     type Content: Send + Sync + 'static;
     /// Of which kind of stream.
@@ -157,7 +162,7 @@ pub trait StreamEvent: Sized + Send {
 
 /// What a subscription's resolver gives to the executor: the event that is to be executed. Nothing while the subscription is
 /// opened, when what `open` gives, the subject and the steps of its stream, becomes the source.
-pub async fn events<E, S>(
+pub(crate) async fn events<E, S>(
     ctx: &Context<'_>,
     open: impl Future<Output = async_graphql::Result<(Uuid, S)>>,
 ) -> async_graphql::Result<stream::Iter<std::option::IntoIter<async_graphql::Result<E>>>>
@@ -189,7 +194,7 @@ where
 macro_rules! stream_event {
     ($(#[$doc:meta])+ $name:ident of $kind:expr => { $(#[$field_doc:meta])+ $field:ident: $type:ty, from $item:ty }) => {
         $(#[$doc])+
-        pub struct $name {
+        pub(crate) struct $name {
             step: $crate::domain::live::Step<$item>,
             subject: uuid::Uuid,
         }

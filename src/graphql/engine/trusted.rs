@@ -39,7 +39,7 @@ pub enum DocumentId {
 impl DocumentId {
     /// Reads an id; none when it can be none.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         if let Some(payload) = text.strip_prefix("sha256:") {
             return unhex(payload).map(Self::Sha256);
         }
@@ -49,7 +49,7 @@ impl DocumentId {
 
     /// The SHA-256 of the document's text, if that is what it is called by.
     #[must_use]
-    pub fn sha256(&self) -> Option<[u8; 32]> {
+    pub(crate) fn sha256(&self) -> Option<[u8; 32]> {
         match self {
             Self::Sha256(hash) => Some(*hash),
             Self::Custom(_) => None,

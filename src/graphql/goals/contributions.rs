@@ -26,7 +26,7 @@ use crate::{
 
 /// Conditions that all must hold. Where one names more than 10,000 of them, an order other than by time is one of the newest.
 #[derive(InputObject, Default)]
-pub struct GoalContributionWhere {
+pub(crate) struct GoalContributionWhere {
     /// Whether their givers ask them back, for the goal's owner and staff with the permission SEE_MONEY; others get none.
     /// For those that are not asked back the goal's 10,000 newest contributions are looked at.
     refund_requested: Option<bool>,
@@ -43,7 +43,7 @@ impl From<GoalContributionWhere> for ReceivedFilter {
 /// In which order a goal's contributions are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::goals::ContributionSort")]
-pub enum GoalContributionSort {
+pub(crate) enum GoalContributionSort {
     /// Came in last, first.
     Newest,
     /// Largest `amount` first; all are in the goal's currency.
@@ -53,7 +53,7 @@ pub enum GoalContributionSort {
 /// How far a contribution has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::goal_contribution::ContributionState")]
-pub enum ContributionState {
+pub(crate) enum ContributionState {
     /// Its payment is under way.
     Pending,
     /// The goal has it.
@@ -66,7 +66,7 @@ pub enum ContributionState {
 
 /// What somebody gave to a goal.
 #[derive(Clone)]
-pub struct GoalContribution(pub(super) ContributionView);
+pub(crate) struct GoalContribution(pub(super) ContributionView);
 
 impl From<ContributionView> for GoalContribution {
     fn from(view: ContributionView) -> Self {
@@ -89,7 +89,7 @@ impl GoalContribution {
 #[Object]
 impl GoalContribution {
     /// Opaque and typed: `contribution_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.contribution.id.to_string().into()
     }
 
@@ -221,7 +221,7 @@ impl GoalContribution {
 
 /// What somebody says to what somebody gave.
 #[derive(Clone)]
-pub struct ContributionComment(pub(super) goals::ContributionComment);
+pub(crate) struct ContributionComment(pub(super) goals::ContributionComment);
 
 impl From<goals::ContributionComment> for ContributionComment {
     fn from(comment: goals::ContributionComment) -> Self {
@@ -237,7 +237,7 @@ impl Listed for ContributionComment {
 #[Object]
 impl ContributionComment {
     /// Opaque and typed: `contributioncomment_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.comment.id.to_string().into()
     }
 

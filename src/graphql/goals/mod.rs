@@ -32,23 +32,23 @@ use crate::{
     entity::{GoalId, event::StreamKind},
 };
 
-pub use contributions::{ContributionComment, GoalContribution};
+pub(crate) use contributions::{ContributionComment, GoalContribution};
 use contributions::{ContributionState, GoalContributionSort, GoalContributionWhere};
 use loaders::GoalsById;
 pub(super) use loaders::{ContributionsById, GoalsByPost};
-pub use mutations::{GoalContributeInput, GuestInput};
+pub(crate) use mutations::{GoalContributeInput, GuestInput};
 pub(super) use queries::own_contributions;
-pub use queries::{GoalQuery, GoalSubscription, OwnContributionWhere};
+pub(crate) use queries::{GoalQuery, GoalSubscription, OwnContributionWhere};
 pub(super) use registration::GRAPH;
 
 /// Raising, giving and what follows.
 #[derive(MergedObject, Default)]
-pub struct GoalMutation(Part<mutations::GivingMutation>, Part<owners::OwnerMutation>);
+pub(crate) struct GoalMutation(Part<mutations::GivingMutation>, Part<owners::OwnerMutation>);
 
 /// What happens when a goal's target is not reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::goal::Funding")]
-pub enum GoalFunding {
+pub(crate) enum GoalFunding {
     /// All or nothing: everybody gets their money back when the target is not reached by the deadline, and the owner can
     /// withdraw once it is reached.
     Fixed,
@@ -59,7 +59,7 @@ pub enum GoalFunding {
 /// How far a goal has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::goal::GoalState")]
-pub enum GoalState {
+pub(crate) enum GoalState {
     /// It takes contributions until its deadline, which is acted on within a minute.
     Open,
     /// Its time is over, or its owner ended it; what was raised is its owner's.
@@ -74,7 +74,7 @@ pub enum GoalState {
 /// Something that the viewer can do with a goal now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::goals::GoalAction")]
-pub enum GoalAction {
+pub(crate) enum GoalAction {
     /// Give: `goalContribute`.
     Contribute,
     /// Change it: `goalUpdate`.
@@ -91,7 +91,7 @@ pub enum GoalAction {
 
 /// Something that money is raised for.
 #[derive(Clone)]
-pub struct Goal(GoalView);
+pub(crate) struct Goal(GoalView);
 
 impl From<GoalView> for Goal {
     fn from(view: GoalView) -> Self {
@@ -108,7 +108,7 @@ impl Listed for Goal {
 #[Object]
 impl Goal {
     /// Opaque and typed: `goal_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.goal.id.to_string().into()
     }
 
@@ -311,7 +311,7 @@ async fn goal(ctx: &Context<'_>, id: GoalId) -> async_graphql::Result<Option<Goa
 
 /// News of a goal.
 #[derive(Clone)]
-pub struct GoalNews(News);
+pub(crate) struct GoalNews(News);
 
 impl From<News> for GoalNews {
     fn from(news: News) -> Self {
@@ -327,7 +327,7 @@ impl Listed for GoalNews {
 #[Object]
 impl GoalNews {
     /// Opaque and typed: `goalnews_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -354,7 +354,7 @@ impl GoalNews {
 
 /// What a goal's owner took out.
 #[derive(Clone)]
-pub struct GoalWithdrawal(Withdrawal);
+pub(crate) struct GoalWithdrawal(Withdrawal);
 
 impl From<Withdrawal> for GoalWithdrawal {
     fn from(withdrawal: Withdrawal) -> Self {
@@ -376,7 +376,7 @@ impl GoalWithdrawal {
 #[Object]
 impl GoalWithdrawal {
     /// Opaque and typed: `goalwithdrawal_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.row.id.to_string().into()
     }
 

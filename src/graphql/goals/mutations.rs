@@ -25,7 +25,7 @@ use crate::{
 
 /// Who gives, when nobody is signed in.
 #[derive(InputObject)]
-pub struct GuestInput {
+pub(crate) struct GuestInput {
     /// Where the receipt goes, and at most once a day the goal's news; shown to staff only.
     email: EmailAddress,
     /// What you want to be called, at most 100 characters; null: nothing.
@@ -38,7 +38,7 @@ pub struct GuestInput {
 
 /// Something that is to be given to a goal.
 #[derive(InputObject)]
-pub struct GoalContributeInput {
+pub(crate) struct GoalContributeInput {
     /// The goal's id.
     pub(in crate::graphql) goal_id: ID,
     /// How much, in the goal's currency.
@@ -83,7 +83,7 @@ impl GoalContributeInput {
 /// What came of `goalContribute`.
 #[derive(SimpleObject)]
 #[graphql(complex)]
-pub struct GoalContributePayload {
+pub(crate) struct GoalContributePayload {
     /// What is given; null when `errors` is not empty.
     contribution: Option<GoalContribution>,
     /// Its payment; its `nextAction` says what the payer has to do. Null when `errors` is not empty.
@@ -132,7 +132,7 @@ impl Payload<Idempotent<(ContributionView, Started)>> for GoalContributePayload 
 
 /// Something said to what somebody gave.
 #[derive(InputObject)]
-pub struct ContributionCommentCreateInput {
+pub(crate) struct ContributionCommentCreateInput {
     /// The contribution's id.
     contribution_id: ID,
     /// 1 to 2,000 characters of plain text.
@@ -155,7 +155,7 @@ payload! {
 
 /// A change of a comment. Absent leaves a field as it is.
 #[derive(InputObject)]
-pub struct ContributionCommentUpdateInput {
+pub(crate) struct ContributionCommentUpdateInput {
     /// The comment's id.
     id: ID,
     /// The new text.
@@ -193,7 +193,7 @@ payload! {
 
 /// The mutations of those who give.
 #[derive(Default)]
-pub struct GivingMutation;
+pub(crate) struct GivingMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[

@@ -23,7 +23,7 @@ use crate::{
 
 /// A goal that is to be begun.
 #[derive(InputObject)]
-pub struct GoalCreateInput {
+pub(crate) struct GoalCreateInput {
     /// Your own post that it is attached to; a post has one goal at most.
     post_id: ID,
     /// A headline of plain text, 1 to 255 characters.
@@ -82,7 +82,7 @@ payload! {
 
 /// A change of a goal. Absent leaves a field as it is; null clears it, where it can be empty.
 #[derive(InputObject)]
-pub struct GoalUpdateInput {
+pub(crate) struct GoalUpdateInput {
     /// The goal's id.
     id: ID,
     /// A headline of plain text, 1 to 255 characters.
@@ -175,7 +175,7 @@ payload! {
 
 /// News of a goal.
 #[derive(InputObject)]
-pub struct GoalNewsPublishInput {
+pub(crate) struct GoalNewsPublishInput {
     /// The goal's id.
     goal_id: ID,
     /// A headline of plain text, 1 to 255 characters.
@@ -199,7 +199,7 @@ payload! {
 
 /// Money of a goal that its owner takes out.
 #[derive(InputObject)]
-pub struct GoalWithdrawInput {
+pub(crate) struct GoalWithdrawInput {
     /// The goal's id.
     goal_id: ID,
     /// How much, the fee included, in the goal's currency; null: all that is available.
@@ -271,7 +271,7 @@ async fn wallet_of_owner(ctx: &Context<'_>, withdrawal: &GoalWithdrawal) -> asyn
 
 /// The mutations of those who raise money.
 #[derive(Default)]
-pub struct OwnerMutation;
+pub(crate) struct OwnerMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[

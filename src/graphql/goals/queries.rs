@@ -26,7 +26,7 @@ use crate::{
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct GoalWhere {
+pub(crate) struct GoalWhere {
     /// How far they have come.
     states: Option<Vec<GoalState>>,
     /// In one of these categories, whatever their case.
@@ -71,7 +71,7 @@ impl GoalWhere {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct OwnContributionWhere {
+pub(crate) struct OwnContributionWhere {
     /// To one of these goals. Your 10,000 newest contributions are looked at.
     goal_ids: Option<Vec<ID>>,
     /// How far they have come. Your 10,000 newest contributions are looked at.
@@ -93,7 +93,7 @@ impl OwnContributionWhere {
 /// In which order goals are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::goals::GoalSort")]
-pub enum GoalSort {
+pub(crate) enum GoalSort {
     /// Those that began last come first.
     Newest,
     /// Those that raised most first, counted in their currencies' smallest units: choose one currency by `where`.
@@ -106,7 +106,7 @@ pub enum GoalSort {
 
 /// The root fields that read goals.
 #[derive(Default)]
-pub struct GoalQuery;
+pub(crate) struct GoalQuery;
 
 #[Object]
 impl GoalQuery {
@@ -162,7 +162,7 @@ pub(in crate::graphql) async fn own_contributions(
 
 /// The subscription to a goal's progress.
 #[derive(Default)]
-pub struct GoalSubscription;
+pub(crate) struct GoalSubscription;
 
 #[Subscription]
 impl GoalSubscription {

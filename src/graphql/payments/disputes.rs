@@ -18,7 +18,7 @@ use crate::{
 /// How a dispute stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::payment_dispute::DisputeState")]
-pub enum DisputeState {
+pub(crate) enum DisputeState {
     /// The bank, or the provider, has not decided; the money is held.
     Open,
     /// It was decided against the payer: the money stays where it is.
@@ -29,7 +29,7 @@ pub enum DisputeState {
 
 /// A payer who takes a payment back through their bank, or through the provider.
 #[derive(Clone)]
-pub struct Dispute {
+pub(crate) struct Dispute {
     dispute: payment_dispute::Model,
     currency: Currency,
 }
@@ -62,7 +62,7 @@ impl Dispute {
 #[Object]
 impl Dispute {
     /// Opaque and typed: `dispute_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.dispute.id.to_string().into()
     }
 

@@ -21,7 +21,7 @@ use crate::{
 /// What a way to pay is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::payment_method::MethodKind")]
-pub enum PaymentMethodKind {
+pub(crate) enum PaymentMethodKind {
     /// A credit or debit card.
     Card,
     /// A PayPal account.
@@ -36,7 +36,7 @@ pub enum PaymentMethodKind {
 
 /// A saved way to pay.
 #[derive(Clone)]
-pub struct PaymentMethod(Model);
+pub(crate) struct PaymentMethod(Model);
 
 impl From<Model> for PaymentMethod {
     fn from(method: Model) -> Self {
@@ -48,7 +48,7 @@ impl From<Model> for PaymentMethod {
 #[Object]
 impl PaymentMethod {
     /// Opaque and typed: `paymentmethod_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -90,7 +90,7 @@ impl PaymentMethod {
 
 /// A way to pay that is to be saved.
 #[derive(InputObject)]
-pub struct PaymentMethodAddInput {
+pub(crate) struct PaymentMethodAddInput {
     /// Who moves the money; see `paymentProviders`.
     provider: PaymentProvider,
     /// What it is: a card with Stripe, Paymob and the sandbox, else the same as the provider.
@@ -160,7 +160,7 @@ pub(in crate::graphql) async fn own_payment_methods(
 
 /// Saving ways to pay.
 #[derive(Default)]
-pub struct PaymentMethodMutation;
+pub(crate) struct PaymentMethodMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[Rule::of("paymentMethodAdd").alone()];

@@ -13,14 +13,14 @@ use async_graphql::{Context, Enum, ID, InputObject, MergedObject, Object, Simple
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 
-pub use disputes::{Dispute, DisputeState};
+pub(crate) use disputes::{Dispute, DisputeState};
 use loaders::{DisputesByPayment, PaymentMethodsById, Proposals, StepsByPayment};
 pub(super) use loaders::{PaymentsById, RefundsByPayment};
-pub use methods::PaymentMethod;
+pub(crate) use methods::PaymentMethod;
 pub(super) use methods::own_payment_methods;
-pub use refunds::{Refund, RefundDestination, RefundOrigin, RefundState};
+pub(crate) use refunds::{Refund, RefundDestination, RefundState};
 pub(super) use registration::GRAPH;
-pub use steps::PaymentStep;
+pub(crate) use steps::PaymentStep;
 
 use super::{
     accounts::{User, user_by_id},
@@ -55,7 +55,7 @@ use crate::{
 /// Who moves the money of a payment. `paymentProviders` tells which of them are offered here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::payment::ProviderKind")]
-pub enum PaymentProvider {
+pub(crate) enum PaymentProvider {
     /// Cards and more, by Stripe.
     Stripe,
     /// PayPal: the payer agrees at its page.
@@ -75,7 +75,7 @@ pub enum PaymentProvider {
 /// What a payment is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::payment::TargetKind")]
-pub enum PaymentTargetKind {
+pub(crate) enum PaymentTargetKind {
     /// Into the payer's wallet.
     WalletDeposit,
     /// To a fundraising goal.
@@ -85,7 +85,7 @@ pub enum PaymentTargetKind {
 /// How far a payment has come. What went back is told by `refundState`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::payment::PaymentState")]
-pub enum PaymentState {
+pub(crate) enum PaymentState {
     /// The provider does not know of it yet; it is told within seconds.
     Created,
     /// It waits for the payer: see `nextAction`. After a failure another try is possible.
@@ -107,7 +107,7 @@ pub enum PaymentState {
 
 /// How much of a payment went back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum PaymentRefundState {
+pub(crate) enum PaymentRefundState {
     /// Nothing of it.
     None,
     /// Part of it.
@@ -118,7 +118,7 @@ pub enum PaymentRefundState {
 
 /// What the payer has to do for a payment to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum PaymentNextActionKind {
+pub(crate) enum PaymentNextActionKind {
     /// Nothing: it is over, or goes on by itself.
     None,
     /// Go to `url`.
@@ -131,7 +131,7 @@ pub enum PaymentNextActionKind {
 
 /// What the payer has to do for a payment to go on. Only the payer sees it.
 #[derive(Debug, SimpleObject)]
-pub struct PaymentNextAction {
+pub(crate) struct PaymentNextAction {
     /// What it is; says which of the other fields are there.
     kind: PaymentNextActionKind,
     /// Where to go; null when there is nowhere.
@@ -170,7 +170,7 @@ impl From<NextAction> for PaymentNextAction {
 
 /// Money that somebody pays for something here.
 #[derive(Clone)]
-pub struct Payment(payments::Payment);
+pub(crate) struct Payment(payments::Payment);
 
 impl From<payments::Payment> for Payment {
     fn from(payment: payments::Payment) -> Self {
@@ -197,7 +197,7 @@ impl Payment {
 #[Object]
 impl Payment {
     /// Opaque and typed: `payment_01jc…`. The provider knows the payment by it, too.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 
@@ -377,7 +377,7 @@ stream_event! {
 
 /// A way to pay that is offered here.
 #[derive(Debug, SimpleObject)]
-pub struct PaymentProviderInfo {
+pub(crate) struct PaymentProviderInfo {
     /// Opaque and typed: `paymentprovider_…`.
     #[graphql(owned)]
     pub id: ID,
@@ -408,7 +408,7 @@ impl From<payments::Offer> for PaymentProviderInfo {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct PaymentWhere {
+pub(crate) struct PaymentWhere {
     /// How far they have come.
     states: Option<Vec<PaymentState>>,
     /// Who moves the money.
@@ -505,11 +505,11 @@ async fn wallet_behind(ctx: &Context<'_>, part: &impl OfPayment) -> async_graphq
 
 /// The root fields that read payments.
 #[derive(MergedObject, Default)]
-pub struct PaymentQuery(PayerQuery, staff::PaymentStaffQuery);
+pub(crate) struct PaymentQuery(PayerQuery, staff::PaymentStaffQuery);
 
 /// Paying, and what belongs to it.
 #[derive(MergedObject, Default)]
-pub struct PaymentMutation(
+pub(crate) struct PaymentMutation(
     Part<mutations::PayerMutation>,
     Part<methods::PaymentMethodMutation>,
     Part<staff::PaymentStaffMutation>,
@@ -517,7 +517,7 @@ pub struct PaymentMutation(
 
 /// Reading payments, and how one can pay.
 #[derive(Default)]
-pub struct PayerQuery;
+pub(crate) struct PayerQuery;
 
 #[Object]
 impl PayerQuery {
@@ -547,7 +547,7 @@ impl PayerQuery {
 
 /// The subscription to a payment.
 #[derive(Default)]
-pub struct PaymentSubscription;
+pub(crate) struct PaymentSubscription;
 
 #[Subscription]
 impl PaymentSubscription {

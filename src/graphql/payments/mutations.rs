@@ -25,7 +25,7 @@ use crate::{
 
 /// What is paid for: one of these.
 #[derive(OneofObject)]
-pub enum PaymentTargetInput {
+pub(crate) enum PaymentTargetInput {
     /// So much into your own wallet.
     WalletDeposit(MoneyInput),
     /// So much to a fundraising goal.
@@ -73,7 +73,7 @@ impl TargetPlace {
 
 /// What is given to a goal.
 #[derive(InputObject)]
-pub struct GoalContributionTargetInput {
+pub(crate) struct GoalContributionTargetInput {
     /// The goal's id.
     goal_id: ID,
     /// How much, in the goal's currency.
@@ -93,7 +93,7 @@ pub struct GoalContributionTargetInput {
 
 /// A payment that is to begin.
 #[derive(InputObject)]
-pub struct PaymentCreateInput {
+pub(crate) struct PaymentCreateInput {
     /// What is paid for.
     target: PaymentTargetInput,
     /// Who moves the money; see `paymentProviders`.
@@ -106,7 +106,7 @@ pub struct PaymentCreateInput {
 
 /// Money that is to come into your wallet.
 #[derive(InputObject)]
-pub struct WalletDepositInput {
+pub(crate) struct WalletDepositInput {
     /// What is to come in, above zero.
     amount: MoneyInput,
     /// Who moves the money; see `paymentProviders`.
@@ -134,7 +134,7 @@ macro_rules! started_payload {
         $(#[$doc])+
         #[derive(SimpleObject)]
         #[graphql(complex)]
-        pub struct $name {
+        pub(crate) struct $name {
             /// The payment; its `nextAction` says what the payer has to do. Null when `errors` is not empty.
             payment: Option<Payment>,
             $(
@@ -189,7 +189,7 @@ started_payload! {
 
 /// Which payment its provider is to be asked about.
 #[derive(InputObject)]
-pub struct PaymentConfirmInput {
+pub(crate) struct PaymentConfirmInput {
     /// The payment's id.
     id: ID,
     /// For a guest: the token of the payload that began it.
@@ -213,7 +213,7 @@ payload! {
 
 /// Which payment is to be canceled.
 #[derive(InputObject)]
-pub struct PaymentCancelInput {
+pub(crate) struct PaymentCancelInput {
     /// The payment's id.
     id: ID,
     /// For a guest: the token of the payload that began it.
@@ -242,7 +242,7 @@ payload! {
 
 /// How a bank transfer is to be found.
 #[derive(InputObject)]
-pub struct PaymentProofAddInput {
+pub(crate) struct PaymentProofAddInput {
     /// The payment's id.
     id: ID,
     /// The bank's reference, or a link to a slip, for staff to look at; 1 to 500 characters.
@@ -256,7 +256,7 @@ macro_rules! refund_input {
     ($(#[$doc:meta])+ $name:ident { $($(#[$field_doc:meta])+ $field:ident: $type:ty,)* }) => {
         $(#[$doc])+
         #[derive(InputObject)]
-        pub struct $name {
+        pub(crate) struct $name {
             /// The payment's id.
             id: ID,
             /// How much; null: all that is left.
@@ -298,7 +298,7 @@ refund_input! {
 }
 
 /// A refund with its payment, for the payloads.
-pub struct Refunded {
+pub(crate) struct Refunded {
     refund: refund::Model,
     currency: Currency,
     /// As far as the actor may see it: whom the payment was for may decide, and not see who paid.
@@ -311,7 +311,7 @@ macro_rules! refund_payload {
         $(#[$doc])+
         #[derive(SimpleObject)]
         #[graphql(complex)]
-        pub struct $name {
+        pub(crate) struct $name {
             /// The refund; null when `errors` is not empty.
             refund: Option<Refund>,
             /// The payment that it is of, as it is now; null when `errors` is not empty, and when it is not yours to see.
@@ -403,7 +403,7 @@ async fn decide(
 
 /// Paying, and giving back.
 #[derive(Default)]
-pub struct PayerMutation;
+pub(crate) struct PayerMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[

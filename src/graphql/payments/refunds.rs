@@ -18,7 +18,7 @@ use crate::{
 /// Where a refund goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::refund::RefundDestination")]
-pub enum RefundDestination {
+pub(crate) enum RefundDestination {
     /// Back the way the money came.
     Source,
     /// Into the payer's wallet here; not possible for guests.
@@ -28,7 +28,7 @@ pub enum RefundDestination {
 /// How far a refund has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::refund::RefundState")]
-pub enum RefundState {
+pub(crate) enum RefundState {
     /// The payer asks for it.
     Requested,
     /// It was not granted.
@@ -46,7 +46,7 @@ pub enum RefundState {
 /// Who decided that money goes back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::refund::RefundOrigin")]
-pub enum RefundOrigin {
+pub(crate) enum RefundOrigin {
     /// It was decided here: asked for and granted, done by staff, or by the program.
     Platform,
     /// The provider did it on its own, or somebody did it at the provider's pages.
@@ -58,7 +58,7 @@ pub enum RefundOrigin {
 
 /// Money that goes back to who paid.
 #[derive(Clone)]
-pub struct Refund {
+pub(crate) struct Refund {
     refund: refund::Model,
     currency: Currency,
 }
@@ -90,7 +90,7 @@ impl Refund {
 #[Object]
 impl Refund {
     /// Opaque and typed: `refund_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.refund.id.to_string().into()
     }
 

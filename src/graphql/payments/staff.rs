@@ -32,7 +32,7 @@ use crate::{
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminPaymentWhere {
+pub(crate) struct AdminPaymentWhere {
     /// Ids of those who pay.
     payer_ids: Option<Vec<ID>>,
     /// How far they have come.
@@ -65,7 +65,7 @@ impl AdminPaymentWhere {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminRefundWhere {
+pub(crate) struct AdminRefundWhere {
     /// How far they have come.
     states: Option<Vec<RefundState>>,
     /// When they were asked for.
@@ -76,7 +76,7 @@ pub struct AdminRefundWhere {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminDisputeWhere {
+pub(crate) struct AdminDisputeWhere {
     /// How they stand.
     states: Option<Vec<DisputeState>>,
     /// When they became known.
@@ -85,7 +85,7 @@ pub struct AdminDisputeWhere {
 
 /// Everybody's payments, refunds and disputes.
 #[derive(Default)]
-pub struct PaymentStaffQuery;
+pub(crate) struct PaymentStaffQuery;
 
 #[Object]
 impl PaymentStaffQuery {
@@ -153,7 +153,7 @@ macro_rules! money_input {
     ($(#[$doc:meta])+ $name:ident) => {
         $(#[$doc])+
         #[derive(InputObject)]
-        pub struct $name {
+        pub(crate) struct $name {
             /// The payment's id.
             id: ID,
             /// How much; null: all that is left.
@@ -188,7 +188,7 @@ money_input! {
 
 /// How a dispute stands, as the provider's pages or letters say.
 #[derive(InputObject)]
-pub struct AdminDisputeRecordInput {
+pub(crate) struct AdminDisputeRecordInput {
     /// The payment's id.
     id: ID,
     /// How it stands: OPEN first, which holds its money, then what was decided; or that at once.
@@ -241,7 +241,7 @@ payload! {
 /// What became of the platform's money with a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::platform::providers::payments::MovementKind")]
-pub enum AdminProviderSettlementKind {
+pub(crate) enum AdminProviderSettlementKind {
     /// The provider kept it for its work.
     Fee,
     /// The provider gave back what it had kept.
@@ -254,7 +254,7 @@ pub enum AdminProviderSettlementKind {
 
 /// What a provider kept, or paid out to the bank.
 #[derive(InputObject)]
-pub struct AdminProviderSettlementRecordInput {
+pub(crate) struct AdminProviderSettlementRecordInput {
     /// Which provider: one that holds money for the platform, and does not tell of this by itself.
     provider: PaymentProvider,
     /// What it was.
@@ -269,7 +269,7 @@ pub struct AdminProviderSettlementRecordInput {
 
 /// What a provider kept, or paid out to the bank.
 #[derive(SimpleObject)]
-pub struct AdminProviderSettlement {
+pub(crate) struct AdminProviderSettlement {
     /// The provider that kept it or paid it out.
     provider: PaymentProvider,
     /// What it was.
@@ -405,7 +405,7 @@ payload! {
 
 /// What staff does to payments. Nobody does it to their own.
 #[derive(Default)]
-pub struct PaymentStaffMutation;
+pub(crate) struct PaymentStaffMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[

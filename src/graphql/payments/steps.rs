@@ -12,7 +12,7 @@ use crate::{
 /// How a step of a payment became known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::payment_event::EventSource")]
-pub enum PaymentStepSource {
+pub(crate) enum PaymentStepSource {
     /// By beginning it.
     Create,
     /// The payer said so, and the provider was asked.
@@ -28,7 +28,7 @@ pub enum PaymentStepSource {
 }
 
 /// A step of a payment, as it was written down then.
-pub struct PaymentStep {
+pub(crate) struct PaymentStep {
     step: payment_event::Model,
     currency: Currency,
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Part of the list of those who like something.
-pub struct LikeConnection(pub(super) Connection<Like>);
+pub(crate) struct LikeConnection(pub(super) Connection<Like>);
 
 /// Part of the list of those who like something.
 #[Object]
@@ -50,7 +50,7 @@ impl LikeConnection {
 }
 
 /// Somebody who likes something, and their place in the list.
-pub struct LikeEdge(Like);
+pub(crate) struct LikeEdge(Like);
 
 /// Somebody who likes something, and their place in the list.
 #[Object]

@@ -33,11 +33,11 @@ use crate::{
 use likes::LikeConnection;
 pub(super) use loaders::PostsById;
 use loaders::{CommentBeginnings, CommentsById, LikeBeginnings, LikedComments, LikedPosts};
-pub use mutations::PostMutation;
+pub(crate) use mutations::PostMutation;
 pub(super) use registration::GRAPH;
 
 /// A text that a person published.
-pub struct Post(PostView);
+pub(crate) struct Post(PostView);
 
 impl From<PostView> for Post {
     fn from(view: PostView) -> Self {
@@ -53,7 +53,7 @@ impl Listed for Post {
 #[Object]
 impl Post {
     /// Opaque and typed: `post_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.post.id.to_string().into()
     }
 
@@ -175,7 +175,7 @@ impl Post {
 }
 
 /// An answer to a post, or a reply to an answer.
-pub struct Comment(CommentView);
+pub(crate) struct Comment(CommentView);
 
 impl From<CommentView> for Comment {
     fn from(view: CommentView) -> Self {
@@ -191,7 +191,7 @@ impl Listed for Comment {
 #[Object]
 impl Comment {
     /// Opaque and typed: `comment_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.comment.id.to_string().into()
     }
 
@@ -401,7 +401,7 @@ async fn list(
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct PostWhere {
+pub(crate) struct PostWhere {
     /// Written by one of these people.
     author_ids: Option<Vec<ID>>,
     /// With all of these words, each from its beginning; case, accents and Arabic marks don't matter. Single letters
@@ -424,7 +424,7 @@ impl PostWhere {
 /// In which order posts are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::domain::posts::PostSort")]
-pub enum PostSort {
+pub(crate) enum PostSort {
     /// Published last, first.
     Newest,
     /// Most likes first.
@@ -435,7 +435,7 @@ pub enum PostSort {
 
 /// The root fields that read posts.
 #[derive(Default)]
-pub struct PostQuery;
+pub(crate) struct PostQuery;
 
 #[Object]
 impl PostQuery {

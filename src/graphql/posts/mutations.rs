@@ -22,7 +22,7 @@ use crate::{
 
 /// A text to be published.
 #[derive(InputObject)]
-pub struct PostCreateInput {
+pub(crate) struct PostCreateInput {
     /// 1 to 10,000 characters of plain text; #tags in it are found.
     body: String,
     /// Same key and same input within 24 hours: the same answer again.
@@ -39,7 +39,7 @@ payload! {
 
 /// A change of a post. Absent leaves a field as it is; null clears it, where it can be empty.
 #[derive(InputObject)]
-pub struct PostUpdateInput {
+pub(crate) struct PostUpdateInput {
     /// The post's id.
     id: ID,
     /// The new text; only a share can do without one.
@@ -100,7 +100,7 @@ payload! {
 
 /// How a post is passed on.
 #[derive(InputObject)]
-pub struct PostShareInput {
+pub(crate) struct PostShareInput {
     /// The id of the post to pass on.
     id: ID,
     /// A text of one's own with it, at most 10,000 characters.
@@ -123,7 +123,7 @@ payload! {
 
 /// What is answered: one of these.
 #[derive(OneofObject)]
-pub enum CommentTargetInput {
+pub(crate) enum CommentTargetInput {
     /// A post, by its id.
     PostId(ID),
     /// A comment, by its id: it is replied to.
@@ -132,7 +132,7 @@ pub enum CommentTargetInput {
 
 /// An answer to a post, or a reply to a comment.
 #[derive(InputObject)]
-pub struct CommentCreateInput {
+pub(crate) struct CommentCreateInput {
     /// What is answered.
     target: CommentTargetInput,
     /// 1 to 2,000 characters of plain text.
@@ -167,7 +167,7 @@ payload! {
 
 /// A change of a comment. Absent leaves a field as it is.
 #[derive(InputObject)]
-pub struct CommentUpdateInput {
+pub(crate) struct CommentUpdateInput {
     /// The comment's id.
     id: ID,
     /// The new text.
@@ -273,7 +273,7 @@ macro_rules! by_id {
 
 /// Publishing, answering, liking.
 #[derive(Default)]
-pub struct PostMutation;
+pub(crate) struct PostMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[

@@ -21,7 +21,7 @@ use crate::{
 /// How far an adjustment has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::wallet_adjustment::AdjustmentState")]
-pub enum WalletAdjustmentState {
+pub(crate) enum WalletAdjustmentState {
     /// It waits for a second person; nothing has moved.
     Proposed,
     /// The wallet has it.
@@ -32,7 +32,7 @@ pub enum WalletAdjustmentState {
 
 /// Which way an adjustment goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum WalletAdjustmentDirection {
+pub(crate) enum WalletAdjustmentDirection {
     /// Money comes into the wallet.
     Credit,
     /// Money is taken out of the wallet.
@@ -43,7 +43,7 @@ pub enum WalletAdjustmentDirection {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminWalletAdjustmentWhere {
+pub(crate) struct AdminWalletAdjustmentWhere {
     /// Ids of the people whose wallets they are for.
     user_ids: Option<Vec<ID>>,
     /// How far they have come.
@@ -63,7 +63,7 @@ impl AdminWalletAdjustmentWhere {
 }
 
 /// A correction of a wallet by staff.
-pub struct WalletAdjustment(pub(super) wallets::Adjustment);
+pub(crate) struct WalletAdjustment(pub(super) wallets::Adjustment);
 
 impl From<wallets::Adjustment> for WalletAdjustment {
     fn from(adjustment: wallets::Adjustment) -> Self {
@@ -79,7 +79,7 @@ impl Listed for WalletAdjustment {
 #[Object]
 impl WalletAdjustment {
     /// Opaque and typed: `adjustment_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

@@ -37,26 +37,26 @@ use crate::{
     platform::list::Span,
 };
 
-pub use adjustments::WalletAdjustment;
+pub(crate) use adjustments::WalletAdjustment;
 use loaders::{WalletHeads, WalletsByOwner};
-pub use payout_methods::PayoutMethod;
+pub(crate) use payout_methods::PayoutMethod;
 pub(super) use registration::GRAPH;
-pub use transactions::WalletTransaction;
+pub(crate) use transactions::WalletTransaction;
 use transactions::WalletTransactionWhere;
-pub use withdrawals::Withdrawal;
+pub(crate) use withdrawals::Withdrawal;
 use withdrawals::WithdrawalWhere;
 
 /// The root fields that read wallets.
 #[derive(MergedObject, Default)]
-pub struct WalletQuery(CurrencyQuery, staff::WalletStaffQuery);
+pub(crate) struct WalletQuery(CurrencyQuery, staff::WalletStaffQuery);
 
 /// The mutations that move money.
 #[derive(MergedObject, Default)]
-pub struct WalletMutation(Part<mutations::OwnWalletMutation>, Part<staff::WalletStaffMutation>);
+pub(crate) struct WalletMutation(Part<mutations::OwnWalletMutation>, Part<staff::WalletStaffMutation>);
 
 /// What a wallet holds of one currency. Seen by the wallet's owner, and by those with the permission SEE_MONEY.
 #[derive(SimpleObject)]
-pub struct WalletBalance {
+pub(crate) struct WalletBalance {
     /// Opaque and typed: `account_01jc…`.
     #[graphql(owned)]
     pub id: ID,
@@ -95,7 +95,7 @@ impl From<&Account> for WalletBalance {
 
 /// Where the statement of a wallet is fetched.
 #[derive(SimpleObject)]
-pub struct WalletStatement {
+pub(crate) struct WalletStatement {
     /// A CSV file (UTF-8), to be saved: date, transaction id, kind, description, reference, amount, balance; the first line
     /// after the heading tells the opening balance, the last one the closing balance. Whoever has this link has the statement.
     url: Url,
@@ -104,7 +104,7 @@ pub struct WalletStatement {
 }
 
 /// A person's money here.
-pub struct Wallet {
+pub(crate) struct Wallet {
     owner: UserId,
     accounts: Vec<Account>,
     /// Taken before anything was read, and only when asked for.
@@ -115,7 +115,7 @@ pub struct Wallet {
 #[Object]
 impl Wallet {
     /// Opaque and typed: `wallet_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         WalletId(self.owner.0).to_string().into()
     }
 
@@ -204,7 +204,7 @@ impl Wallet {
 
 /// A currency of ISO 4217, and how its amounts are written.
 #[derive(SimpleObject)]
-pub struct CurrencyInfo {
+pub(crate) struct CurrencyInfo {
     /// Opaque and typed: `currency_00…`.
     #[graphql(owned)]
     pub id: ID,
@@ -230,7 +230,7 @@ impl CurrencyInfo {
 
 /// What wallets may hold.
 #[derive(Default)]
-pub struct CurrencyQuery;
+pub(crate) struct CurrencyQuery;
 
 #[Object]
 impl CurrencyQuery {
@@ -283,7 +283,7 @@ async fn somebody_s(ctx: &Context<'_>, id: &ID) -> async_graphql::Result<Option<
 }
 
 /// What changed in your wallet, and how it stands.
-pub struct WalletActivity(wallets::Activity);
+pub(crate) struct WalletActivity(wallets::Activity);
 
 impl From<wallets::Activity> for WalletActivity {
     fn from(activity: wallets::Activity) -> Self {
@@ -315,7 +315,7 @@ stream_event! {
 
 /// Watching one's wallet.
 #[derive(Default)]
-pub struct WalletSubscription;
+pub(crate) struct WalletSubscription;
 
 #[Subscription]
 impl WalletSubscription {

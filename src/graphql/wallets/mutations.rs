@@ -23,7 +23,7 @@ use crate::{
 
 /// Money for somebody else.
 #[derive(InputObject)]
-pub struct WalletTransferInput {
+pub(crate) struct WalletTransferInput {
     /// Whose wallet gets it: a person's id.
     recipient_id: ID,
     /// How much, of what is available in your wallet.
@@ -47,7 +47,7 @@ impl WalletTransferInput {
 
 /// Which account of a bank: one of these.
 #[derive(OneofObject)]
-pub enum BankAccountInput {
+pub(crate) enum BankAccountInput {
     /// The IBAN, with or without spaces.
     Iban(String),
     /// The number, in countries without IBANs: 4 to 34 letters and digits.
@@ -65,7 +65,7 @@ impl From<BankAccountInput> for BankAccount {
 
 /// A bank account that your money can be paid out to.
 #[derive(InputObject)]
-pub struct PayoutMethodAddInput {
+pub(crate) struct PayoutMethodAddInput {
     /// Whose account it is at the bank, at most 100 characters.
     holder: String,
     /// Which account it is.
@@ -82,7 +82,7 @@ pub struct PayoutMethodAddInput {
 
 /// Money that is to leave your wallet.
 #[derive(InputObject)]
-pub struct WalletWithdrawInput {
+pub(crate) struct WalletWithdrawInput {
     /// Where to: one of your `User.payoutMethods`.
     payout_method_id: ID,
     /// How much, in the currency of the payout method.
@@ -179,7 +179,7 @@ payload! {
 
 /// What people do with their own money.
 #[derive(Default)]
-pub struct OwnWalletMutation;
+pub(crate) struct OwnWalletMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A bank account that your money can be paid out to.
-pub struct PayoutMethod(wallets::PayoutMethod);
+pub(crate) struct PayoutMethod(wallets::PayoutMethod);
 
 impl From<wallets::PayoutMethod> for PayoutMethod {
     fn from(method: wallets::PayoutMethod) -> Self {
@@ -21,7 +21,7 @@ impl From<wallets::PayoutMethod> for PayoutMethod {
 #[Object]
 impl PayoutMethod {
     /// Opaque and typed: `payoutmethod_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

@@ -26,7 +26,7 @@ use crate::{
 
 /// Reading everybody's wallets.
 #[derive(Default)]
-pub struct WalletStaffQuery;
+pub(crate) struct WalletStaffQuery;
 
 #[Object]
 impl WalletStaffQuery {
@@ -83,7 +83,7 @@ impl WalletStaffQuery {
 
 /// A correction of somebody's wallet.
 #[derive(InputObject)]
-pub struct AdminWalletAdjustInput {
+pub(crate) struct AdminWalletAdjustInput {
     /// The id of the person whose wallet it is.
     user_id: ID,
     /// How much, above zero.
@@ -240,7 +240,7 @@ payload! {
 
 /// What staff does with wallets.
 #[derive(Default)]
-pub struct WalletStaffMutation;
+pub(crate) struct WalletStaffMutation;
 
 /// The rules of the mutations below.
 pub(super) const RULES: &[Rule] = &[

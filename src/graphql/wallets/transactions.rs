@@ -20,7 +20,7 @@ use crate::{
 
 /// Why money came into a wallet or left it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-pub enum WalletTransactionKind {
+pub(crate) enum WalletTransactionKind {
     /// You paid money in.
     Deposit,
     /// Money left to a bank, by `walletWithdraw`.
@@ -82,7 +82,7 @@ impl From<WalletTransactionKind> for TransferKind {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct WalletTransactionWhere {
+pub(crate) struct WalletTransactionWhere {
     /// Of one of these kinds.
     kinds: Option<Vec<WalletTransactionKind>>,
     /// In one of these currencies.
@@ -102,7 +102,7 @@ impl From<WalletTransactionWhere> for TransactionFilter {
 }
 
 /// Something that happened to a wallet.
-pub struct WalletTransaction(pub(super) wallets::WalletTransaction);
+pub(crate) struct WalletTransaction(pub(super) wallets::WalletTransaction);
 
 impl From<wallets::WalletTransaction> for WalletTransaction {
     fn from(transaction: wallets::WalletTransaction) -> Self {
@@ -119,7 +119,7 @@ impl Listed for WalletTransaction {
 #[Object]
 impl WalletTransaction {
     /// Opaque and typed: `transaction_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

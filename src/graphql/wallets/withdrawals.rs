@@ -26,7 +26,7 @@ use crate::{
 /// How far a withdrawal has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(remote = "crate::entity::withdrawal::WithdrawalState")]
-pub enum WithdrawalState {
+pub(crate) enum WithdrawalState {
     /// It waits for staff; its money is held. It can be canceled.
     Requested,
     /// It is going to be paid; its money is held.
@@ -45,7 +45,7 @@ pub enum WithdrawalState {
 
 /// What a bank has to know to pay.
 #[derive(SimpleObject)]
-pub struct BankDetails {
+pub(crate) struct BankDetails {
     /// Whose account it is at the bank.
     holder: String,
     /// The IBAN, without spaces; null where the account has another number.
@@ -58,7 +58,7 @@ pub struct BankDetails {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct WithdrawalWhere {
+pub(crate) struct WithdrawalWhere {
     /// How far they have come.
     states: Option<Vec<WithdrawalState>>,
     /// How much. The wallet's 10,000 newest withdrawals are looked at.
@@ -82,7 +82,7 @@ impl WithdrawalWhere {
 /// A list means any of its values, at most 50 of them, of which each beyond the first costs 10; an empty one means none, and
 /// matches nothing.
 #[derive(InputObject, Default)]
-pub struct AdminWithdrawalWhere {
+pub(crate) struct AdminWithdrawalWhere {
     /// Ids of those who asked for them.
     user_ids: Option<Vec<ID>>,
     /// How far they have come.
@@ -105,7 +105,7 @@ impl AdminWithdrawalWhere {
 }
 
 /// Money on its way to a bank.
-pub struct Withdrawal(pub(super) wallets::Withdrawal);
+pub(crate) struct Withdrawal(pub(super) wallets::Withdrawal);
 
 impl From<wallets::Withdrawal> for Withdrawal {
     fn from(withdrawal: wallets::Withdrawal) -> Self {
@@ -121,7 +121,7 @@ impl Listed for Withdrawal {
 #[Object]
 impl Withdrawal {
     /// Opaque and typed: `withdrawal_01jc…`.
-    pub async fn id(&self) -> ID {
+    pub(crate) async fn id(&self) -> ID {
         self.0.id.to_string().into()
     }
 

@@ -18,12 +18,12 @@ use super::{Database, dialect::statement};
 use crate::error::{Error, Result};
 
 /// What is said where the database is not SQLite.
-pub const POSTGRES: &str = "this is for SQLite; PostgreSQL has pg_dump and pg_restore, see docs/operating.md";
+pub(crate) const POSTGRES: &str = "this is for SQLite; PostgreSQL has pg_dump and pg_restore, see docs/operating.md";
 
 impl Database {
     /// Writes everything, as it is at one moment, into a new file, while others go on reading and writing. The file is there
     /// when all of it is.
-    pub async fn back_up(&self, to: &Path) -> Result<()> {
+    pub(crate) async fn back_up(&self, to: &Path) -> Result<()> {
         if self.backend() != DatabaseBackend::Sqlite {
             return Err(Error::bad_request(POSTGRES));
         }
@@ -42,7 +42,7 @@ impl Database {
 
 /// Puts a copy into the place of the database. One that is there is kept beside it, and only replaced when that is wanted and
 /// nobody uses it.
-pub async fn restore(from: &Path, to: &Path, replace: bool) -> Result<()> {
+pub(crate) async fn restore(from: &Path, to: &Path, replace: bool) -> Result<()> {
     check(from).await?;
     if to.exists() {
         if !replace {

@@ -8,7 +8,7 @@ use crate::error::Error;
 impl Database {
     /// "The first `count` rows of a table for each row of `outer`", as one `FROM` clause; the table has an `id`.
     #[must_use]
-    pub fn first_of_each(
+    pub(crate) fn first_of_each(
         &self,
         outer: &str,
         table: &str,
@@ -25,7 +25,7 @@ impl Database {
     /// PostgreSQL has LATERAL for it; SQLite looks the keys up by a correlated subquery. Both stop after `count`
     /// rows a group, however many the group has.
     #[must_use]
-    pub fn first_rows_of_each(
+    pub(crate) fn first_rows_of_each(
         &self,
         outer: &str,
         (table, alias, key): (&str, &str, &str),
@@ -67,7 +67,7 @@ pub(super) fn statement(connection: &impl ConnectionTrait, sql: impl Into<String
 
 /// Placeholders `$from, $from+1 …` for a list of values, padded to the next power of two by repeating the last
 /// value, so that lists of any length share a few statement texts (and their prepared plans).
-pub fn placeholders<V: Into<Value> + Clone>(values: &mut Vec<Value>, list: &[V]) -> String {
+pub(crate) fn placeholders<V: Into<Value> + Clone>(values: &mut Vec<Value>, list: &[V]) -> String {
     let first = values.len() + 1;
     values.extend(list.iter().cloned().map(Into::into));
     if let Some(last) = list.last() {
@@ -82,14 +82,14 @@ pub fn placeholders<V: Into<Value> + Clone>(values: &mut Vec<Value>, list: &[V])
 }
 
 /// That a column has one of these ids: as [`placeholders`], so that lists of any length share a few statement texts.
-pub fn any_id<C: ColumnTrait, V: Into<Value> + Clone>(column: C, ids: &[V]) -> Expr {
+pub(crate) fn any_id<C: ColumnTrait, V: Into<Value> + Clone>(column: C, ids: &[V]) -> Expr {
     let padded = ids.len().next_power_of_two() - ids.len();
     let last = ids.last().into_iter().flat_map(|last| std::iter::repeat_n(last, padded));
     column.is_in(ids.iter().chain(last).cloned())
 }
 
 /// That a column has this value, which stands in the statement itself: so an index of such rows alone serves whatever plan.
-pub fn is_literally<C: ColumnTrait>(column: C, value: impl Into<Value>) -> Expr {
+pub(crate) fn is_literally<C: ColumnTrait>(column: C, value: impl Into<Value>) -> Expr {
     sea_orm::ExprTrait::eq(column.into_expr(), Expr::Constant(value.into()))
 }
 
@@ -102,7 +102,7 @@ pub(super) fn for_update(backend: DatabaseBackend) -> &'static str {
 
 /// Whether the database refused a row because a unique constraint has it already.
 #[must_use]
-pub fn is_unique_violation(error: &Error) -> bool {
+pub(crate) fn is_unique_violation(error: &Error) -> bool {
     let Error::Internal(cause) = error else { return false };
     cause
         .downcast_ref::<DbErr>()

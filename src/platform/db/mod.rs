@@ -10,7 +10,7 @@
 //! - SQL is written once, with `$1` placeholders, and runs on both.
 //! - [`CteChain`] runs several dependent writes in one round trip where the database can.
 
-pub mod backup;
+pub(crate) mod backup;
 mod chain;
 mod connection_reuse;
 mod dialect;
@@ -18,7 +18,7 @@ mod migration_lock;
 mod pool;
 mod recording;
 mod search;
-pub mod tables;
+pub(crate) mod tables;
 mod transact;
 mod transaction;
 
@@ -34,11 +34,9 @@ use sea_orm::{
 use secrecy::ExposeSecret;
 use tokio::sync::OnceCell;
 
-pub use self::{
-    chain::{ColumnType, CteChain},
-    dialect::{any_id, is_literally, is_unique_violation, placeholders},
-    pool::Pool,
-    transaction::Transaction,
+pub use self::{chain::ColumnType, chain::CteChain, transaction::Transaction};
+pub(crate) use self::{
+    dialect::any_id, dialect::is_literally, dialect::is_unique_violation, dialect::placeholders, pool::Pool,
 };
 use self::{
     pool::Purpose,
@@ -157,12 +155,12 @@ impl Database {
     }
 
     /// The same of one row.
-    pub async fn read_one<P: PartialModelTrait, E: EntityTrait>(&self, select: Select<E>) -> Result<Option<P>> {
+    pub(crate) async fn read_one<P: PartialModelTrait, E: EntityTrait>(&self, select: Select<E>) -> Result<Option<P>> {
         Ok(self.read(select.limit(1)).await?.pop())
     }
 
     /// Reads rows by a typed statement, each into a shape by the names of its columns.
-    pub async fn select<P: FromQueryResult>(&self, select: &SelectStatement) -> Result<Vec<P>> {
+    pub(crate) async fn select<P: FromQueryResult>(&self, select: &SelectStatement) -> Result<Vec<P>> {
         let rows = self.ask(StatementBuilder::build(select, &self.backend())).await?;
         Ok(rows.iter().map(|row| P::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
@@ -182,7 +180,7 @@ impl Database {
     }
 
     /// Whether the database answers.
-    pub async fn answers(&self) -> Result<()> {
+    pub(crate) async fn answers(&self) -> Result<()> {
         self.rows("SELECT 1", Vec::new()).await.map(drop)
     }
 }

@@ -52,7 +52,7 @@ const CLOSING: Duration = Duration::from_secs(3);
 
 /// Connections to one database. Cheap to clone.
 #[derive(Clone)]
-pub struct Pool(Arc<Inner>);
+pub(crate) struct Pool(Arc<Inner>);
 
 struct Inner {
     options: ConnectOptions,

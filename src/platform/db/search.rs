@@ -20,7 +20,7 @@ impl Database {
     /// enough, those that the index named are taken with them. So a word costs little whether nobody wrote it or everybody, and
     /// no guess of the planner decides about it.
     #[must_use]
-    pub fn matching<E: EntityTrait>(&self, words: &str) -> SelectStatement {
+    pub(crate) fn matching<E: EntityTrait>(&self, words: &str) -> SelectStatement {
         let index = search_table::<E>();
         let mut matching = Query::select();
         if self.backend() != DatabaseBackend::Postgres {

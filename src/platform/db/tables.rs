@@ -7,11 +7,11 @@ use sea_orm::{ConnectionTrait, DatabaseBackend, Statement};
 use crate::error::Result;
 
 /// Tables by name.
-pub type Tables = BTreeMap<String, Table>;
+pub(crate) type Tables = BTreeMap<String, Table>;
 
 /// What is known of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
+pub(crate) struct Table {
     /// How many rows it has.
     pub rows: i64,
     /// What its columns are called.
@@ -19,7 +19,7 @@ pub struct Table {
 }
 
 /// Reads what is there; the databases' own tables, and those that an index keeps, left out.
-pub async fn read(connection: &impl ConnectionTrait) -> Result<Tables> {
+pub(crate) async fn read(connection: &impl ConnectionTrait) -> Result<Tables> {
     let backend = connection.get_database_backend();
     let sql = match backend {
         DatabaseBackend::Postgres => {

@@ -153,7 +153,7 @@ impl Database {
 
     /// Whether something can be stored: something was just now, or a statement goes well as a `trial`. Whoever asks often
     /// causes no more than one trial at a time, and one a second while they fail.
-    pub async fn can_store(&self, trial: &'static str, values: Vec<Value>) -> bool {
+    pub(crate) async fn can_store(&self, trial: &'static str, values: Vec<Value>) -> bool {
         if self.has_stored_lately() {
             return true;
         }
@@ -228,7 +228,7 @@ impl Database {
 
     /// Deletes the rows of a table whose time, a column with an index, is before another; a thousand at a time and those of
     /// the same moment, so that nobody waits long for a lock; gives how many.
-    pub async fn delete_before(
+    pub(crate) async fn delete_before(
         &self,
         table: &'static str,
         column: &'static str,

@@ -121,7 +121,7 @@ impl Transaction {
     }
 
     /// Sends a hint once this transaction is committed.
-    pub fn hint(&self, hint: Hint) {
+    pub(crate) fn hint(&self, hint: Hint) {
         self.inner.hints.lock().unwrap_or_else(PoisonError::into_inner).push(hint);
     }
 
@@ -155,7 +155,7 @@ impl Transaction {
     }
 
     /// For maintenance that may take long: lifts the statements' time limit for this transaction.
-    pub async fn without_time_limit(&self) -> Result<()> {
+    pub(crate) async fn without_time_limit(&self) -> Result<()> {
         if self.get_database_backend() == DatabaseBackend::Postgres {
             self.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
             self.inner.has_no_timeout.store(true, Ordering::Relaxed);
@@ -165,7 +165,7 @@ impl Transaction {
 
     /// An id as text, for people to read.
     #[must_use]
-    pub fn id_as_text(&self, column: &str) -> String {
+    pub(crate) fn id_as_text(&self, column: &str) -> String {
         match self.get_database_backend() {
             DatabaseBackend::Postgres => format!("CAST({column} AS text)"),
             _ => format!("lower(hex({column}))"),
@@ -174,7 +174,7 @@ impl Transaction {
 
     /// Takes an advisory lock until the end of the transaction: those that name the same thing run one after the other,
     /// where several writers exist. For rules about rows that may not be there yet, which nobody can lock.
-    pub async fn advisory_lock(&self, names: &[&str]) -> Result<()> {
+    pub(crate) async fn advisory_lock(&self, names: &[&str]) -> Result<()> {
         if self.get_database_backend() != DatabaseBackend::Postgres {
             return Ok(());
         }

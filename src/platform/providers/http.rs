@@ -11,7 +11,7 @@ use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs};
 use crate::error::{Error, Result};
 
 /// How long a request may take, from the first byte to the last.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Read from the machine once.
 static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
@@ -57,7 +57,7 @@ impl Deref for Http {
 }
 
 /// The body of an answer as text, at most `limit` bytes of it: whoever answers does not decide how much memory we give.
-pub async fn text(mut response: reqwest::Response, limit: usize) -> reqwest::Result<String> {
+pub(crate) async fn text(mut response: reqwest::Response, limit: usize) -> reqwest::Result<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         let room = limit - bytes.len();
@@ -71,7 +71,7 @@ pub async fn text(mut response: reqwest::Response, limit: usize) -> reqwest::Res
 
 /// What went wrong with a request, without its address: that may hold what nobody should read in a log.
 #[must_use]
-pub fn cause(error: reqwest::Error) -> String {
+pub(crate) fn cause(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);

@@ -8,5 +8,5 @@ pub mod oidc;
 pub mod outbox;
 pub mod outgoing_message;
 pub mod payments;
-pub mod sigv4;
+pub(crate) mod sigv4;
 pub mod sms;

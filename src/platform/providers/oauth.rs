@@ -12,7 +12,7 @@ use super::http::{Http, cause};
 use crate::platform::crypto::sha256;
 
 /// Longest answer of a provider that is read.
-pub const MAX_ANSWER: usize = 256 << 10;
+pub(crate) const MAX_ANSWER: usize = 256 << 10;
 
 /// Why something at a provider did not work: for the operator's log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,10 +27,10 @@ impl Failure {
 }
 
 /// What a provider gives, or why not.
-pub type Answered<T> = Result<T, Failure>;
+pub(crate) type Answered<T> = Result<T, Failure>;
 
 /// Sends a request and reads the JSON that comes back, within bounds. Anything but 200 is a failure.
-pub async fn json<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Answered<T> {
+pub(crate) async fn json<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Answered<T> {
     // The address is left out of what is logged: a code may be in it.
     let sent = request.header("accept", "application/json").send().await;
     let mut answer = sent.map_err(|error| Failure::new(format!("no answer: {}", cause(error))))?;
@@ -62,14 +62,14 @@ fn said(body: &[u8]) -> String {
 
 /// The challenge of a PKCE verifier, method S256.
 #[must_use]
-pub fn challenge(verifier: &str) -> String {
+pub(crate) fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(sha256(verifier.as_bytes()))
 }
 
 /// A code to be exchanged.
 #[derive(Debug)]
 #[allow(missing_docs, reason = "named as in RFC 6749")]
-pub struct Exchange<'a> {
+pub(crate) struct Exchange<'a> {
     pub endpoint: &'a str,
     pub client_id: &'a str,
     pub client_secret: &'a SecretString,
@@ -82,7 +82,7 @@ pub struct Exchange<'a> {
 
 /// What a code was exchanged for.
 #[derive(Clone)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// Opens the provider's user API.
     pub access_token: SecretString,
     /// Says who it was, where the provider speaks OpenID Connect.
@@ -104,7 +104,7 @@ struct TokenAnswer {
 }
 
 /// Exchanges a code for tokens.
-pub async fn exchange(http: &Http, exchange: &Exchange<'_>) -> Answered<Tokens> {
+pub(crate) async fn exchange(http: &Http, exchange: &Exchange<'_>) -> Answered<Tokens> {
     let secret = exchange.client_secret.expose_secret();
     let mut form = vec![
         ("grant_type", "authorization_code"),

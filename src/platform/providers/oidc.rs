@@ -32,7 +32,7 @@ const DRIFT: i64 = 60;
 const MAX_KEYS: usize = 64;
 
 /// The claims of a token, or of the user info.
-pub type Claims = Map<String, Value>;
+pub(crate) type Claims = Map<String, Value>;
 
 /// Where an issuer has what (OpenID Connect Discovery 1.0).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -65,7 +65,7 @@ pub struct Issuers {
 
 /// What an id_token has to be for.
 #[derive(Debug, Clone, Copy)]
-pub struct Expected<'a> {
+pub(crate) struct Expected<'a> {
     /// Our id at the issuer; has to be the token's audience.
     pub client_id: &'a str,
     /// What was sent along when the sign-in began.
@@ -107,7 +107,7 @@ impl Issuers {
     }
 
     /// The claims of an id_token of this issuer, if it holds. A key that is not known is asked for once.
-    pub async fn verify(
+    pub(crate) async fn verify(
         &self,
         http: &Http,
         issuer: &str,
@@ -215,7 +215,7 @@ fn is_for(claims: &Claims, client_id: &str) -> bool {
 
 /// A claim that is a text with something in it.
 #[must_use]
-pub fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
+pub(crate) fn text<'a>(claims: &'a Claims, name: &str) -> Option<&'a str> {
     claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 

@@ -21,7 +21,7 @@ impl Outbox {
     }
 
     /// Writes a message, under a name that sorts by time; the same `id` again replaces it.
-    pub async fn put(&self, at: DateTime<Utc>, id: &str, outgoing: &OutgoingMessage) -> Result<()> {
+    pub(crate) async fn put(&self, at: DateTime<Utc>, id: &str, outgoing: &OutgoingMessage) -> Result<()> {
         let mut builder = tokio::fs::DirBuilder::new();
         // Codes are readable in it: by its owner only.
         #[cfg(unix)]

@@ -8,7 +8,7 @@ use crate::platform::crypto::{hex, sha256};
 
 /// Whose signature, and for what.
 #[derive(Debug, Clone, Copy)]
-pub struct Scope<'a> {
+pub(crate) struct Scope<'a> {
     /// The id of the key.
     pub access_key: &'a str,
     /// The secret that belongs to the key; never sent.
@@ -21,14 +21,14 @@ pub struct Scope<'a> {
 
 /// The time as the header `x-amz-date` has it.
 #[must_use]
-pub fn amz_date(at: DateTime<Utc>) -> String {
+pub(crate) fn amz_date(at: DateTime<Utc>) -> String {
     at.format("%Y%m%dT%H%M%SZ").to_string()
 }
 
 /// The header `authorization` of a POST to `/` with these headers, which are given in lower case and in order, and
 /// among which are `host` and `x-amz-date`.
 #[must_use]
-pub fn authorization(scope: Scope<'_>, at: DateTime<Utc>, headers: &[(&str, &str)], body: &[u8]) -> String {
+pub(crate) fn authorization(scope: Scope<'_>, at: DateTime<Utc>, headers: &[(&str, &str)], body: &[u8]) -> String {
     let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
     let lines = headers.iter().map(|(name, value)| format!("{name}:{}", value.trim())).collect::<Vec<_>>().join("\n");
     let request = format!("POST\n/\n\n{lines}\n\n{names}\n{}", hex(&sha256(body)));

@@ -70,7 +70,7 @@ impl Sms {
 
     /// Who carries them, for an operator.
     #[must_use]
-    pub fn carrier_name(&self) -> &'static str {
+    pub(crate) fn carrier_name(&self) -> &'static str {
         match self.carrier {
             Carrier::Nobody => "nobody",
             Carrier::Outbox(_) => "outbox",

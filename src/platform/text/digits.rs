@@ -50,7 +50,7 @@ const ZEROS: &[char] = &[
 
 /// A digit of any of these scripts as `0` to `9`, anything else as it is.
 #[must_use]
-pub fn ascii(c: char) -> char {
+pub(crate) fn ascii(c: char) -> char {
     if c.is_ascii() {
         return c;
     }

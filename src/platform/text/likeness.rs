@@ -5,7 +5,7 @@ use unicode_security::{MixedScript, skeleton};
 
 /// What a user name looks like: two names with the same likeness can be taken for each other, whatever their case.
 #[must_use]
-pub fn username_likeness(name: &str) -> String {
+pub(crate) fn username_likeness(name: &str) -> String {
     // Capitals look like other letters than their small ones do: I like l, and not like i. So first as it is written.
     let folded = skeleton(name).collect::<String>().to_lowercase();
     skeleton(&folded).collect::<String>().to_lowercase()
@@ -13,7 +13,7 @@ pub fn username_likeness(name: &str) -> String {
 
 /// What a display name looks like. Other than with user names, `rn` is not taken for `m`: both are in many people's names.
 #[must_use]
-pub fn likeness(name: &str) -> String {
+pub(crate) fn likeness(name: &str) -> String {
     let words =
         name.split_whitespace().map(|word| word.split('m').map(username_likeness).collect::<Vec<_>>().join("m"));
     words.collect::<Vec<_>>().join(" ")
@@ -21,7 +21,7 @@ pub fn likeness(name: &str) -> String {
 
 /// Whether a word of a text mixes letters of scripts that are not written together, such as Latin and Cyrillic.
 #[must_use]
-pub fn is_mixed(text: &str) -> bool {
+pub(crate) fn is_mixed(text: &str) -> bool {
     !text.is_ascii() && text.split(|c: char| !c.is_alphanumeric()).any(|word| !is_of_one_script(word))
 }
 

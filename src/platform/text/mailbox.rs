@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 
 /// What is unique of an address; of a text that is none, what is unique of a name.
 #[must_use]
-pub fn key(address: &str) -> String {
+pub(crate) fn key(address: &str) -> String {
     let folded = |text: &str| text.nfc().collect::<String>().to_lowercase().nfc().collect::<String>();
     let address = address.trim();
     match address.rsplit_once('@') {
@@ -26,14 +26,14 @@ pub fn key(address: &str) -> String {
 
 /// The address as every mail server takes it: its domain as the DNS has it, the rest as it was written.
 #[must_use]
-pub fn deliverable(address: &str) -> Cow<'_, str> {
+pub(crate) fn deliverable(address: &str) -> Cow<'_, str> {
     let domain = address.rsplit_once('@').and_then(|(local, domain)| Some((local, ascii_domain(domain)?)));
     domain.map_or(Cow::Borrowed(address), |(local, domain)| Cow::Owned(format!("{local}@{domain}")))
 }
 
 /// A domain as the DNS has it (UTS #46); `None` for what can't be one.
 #[must_use]
-pub fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     let ascii = idna::domain_to_ascii_cow(domain.as_bytes(), AsciiDenyList::STD3).ok()?;
     let is_label = |label: &str| (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-');
     (ascii.len() <= 253 && ascii.split('.').all(is_label)).then_some(ascii)

@@ -1,25 +1,25 @@
 //! Text as people write it: the one door that every text comes in by ([`line`], [`block`], [`name`]), and forms of it that
 //! compare and search alike on every database.
 
-pub mod digits;
+pub(crate) mod digits;
 mod invisible;
 mod likeness;
-pub mod mailbox;
+pub(crate) mod mailbox;
 pub mod phone;
 mod search;
-pub mod web_address;
+pub(crate) mod web_address;
 
 use unicode_normalization::UnicodeNormalization;
 
-pub use likeness::{is_mixed, likeness, username_likeness};
-pub use search::{MAX_SEARCH, MAX_SEARCH_WORDS, search_key, search_words, tag_key, tags};
+pub(crate) use likeness::{is_mixed, likeness, username_likeness};
+pub(crate) use search::{search_key, search_words, tag_key, tags};
 
 use crate::error::{Reason, UserError, UserErrorCode};
 
 /// Cleans a single line: trims, NFC, folds white space, leaves out what nobody sees; refuses control characters and lengths
 /// outside `1..=max` (user-perceived characters are not counted, code points are: the database's own measure). Where
 /// nothing is left that can be seen, it is empty.
-pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
+pub(crate) fn line(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
     let one = text.split_whitespace().collect::<Vec<_>>().join(" ").nfc().collect::<String>();
     check(field, &one, false)?;
     let tidied = invisible::tidy(&one, false);
@@ -28,7 +28,7 @@ pub fn line(field: &'static str, text: &str, max: usize) -> Result<String, UserE
 
 /// Cleans a text of several lines: trims, NFC, line ends to `\n`, leaves out what nobody sees, closes marks of direction
 /// that are left open; refuses other control characters. Where nothing is left that can be seen, it is empty.
-pub fn block(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
+pub(crate) fn block(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
     let lines = text.replace("\r\n", "\n").replace(['\r', '\u{85}', '\u{2028}', '\u{2029}'], "\n");
     let lines: String = lines.trim().nfc().collect();
     check(field, &lines, true)?;
@@ -37,7 +37,7 @@ pub fn block(field: &'static str, text: &str, max: usize) -> Result<String, User
 
 /// A person's name on one line: no word of it mixes letters of different scripts, as names do that are to look like
 /// somebody else's.
-pub fn name(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
+pub(crate) fn name(field: &'static str, text: &str, max: usize) -> Result<String, UserError> {
     let name = line(field, text, max)?;
     if is_mixed(&name) { Err(UserError::invalid(field, Reason::OneScript)) } else { Ok(name) }
 }
@@ -62,13 +62,13 @@ fn forbidden(c: char) -> bool {
 }
 
 /// Refuses an empty text.
-pub fn required(field: &'static str, text: String) -> Result<String, UserError> {
+pub(crate) fn required(field: &'static str, text: String) -> Result<String, UserError> {
     if text.is_empty() { Err(UserError::input(field, UserErrorCode::Blank)) } else { Ok(text) }
 }
 
 /// The first `max` code points, with an ellipsis where something was cut.
 #[must_use]
-pub fn excerpt(text: &str, max: usize) -> String {
+pub(crate) fn excerpt(text: &str, max: usize) -> String {
     if text.chars().count() <= max {
         return text.to_owned();
     }
@@ -80,7 +80,7 @@ pub fn excerpt(text: &str, max: usize) -> String {
 
 /// A text that is compared with stored ones: none of them holds a NUL, and PostgreSQL does not even take one.
 #[must_use]
-pub fn comparable(text: &str) -> String {
+pub(crate) fn comparable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 

@@ -37,7 +37,7 @@ fn folded(text: &str) -> String {
 /// The form that is searched: folded, words apart by one space. Words are letters and digits only: about anything between
 /// (`example.com`, `don't`, `a_b`) the databases' own parsers differ.
 #[must_use]
-pub fn search_key(text: &str) -> String {
+pub(crate) fn search_key(text: &str) -> String {
     // Where a line may be broken, a word may end.
     let folded = folded(&text.replace('\u{200B}', " "));
     let words = folded.unicode_words().flat_map(|word| word.split(|c: char| !c.is_alphanumeric()));
@@ -45,13 +45,13 @@ pub fn search_key(text: &str) -> String {
 }
 
 /// Most characters of a text that is searched for.
-pub const MAX_SEARCH: usize = 100;
+pub(crate) const MAX_SEARCH: usize = 100;
 /// Most words of it.
-pub const MAX_SEARCH_WORDS: usize = 8;
+pub(crate) const MAX_SEARCH_WORDS: usize = 8;
 
 /// The words to search for, in search form; empty when there are none, BAD_REQUEST when there are too many, and when there
 /// are single letters only: as beginnings of words they would match everything.
-pub fn search_words(text: &str) -> Result<String> {
+pub(crate) fn search_words(text: &str) -> Result<String> {
     if text.chars().count() > MAX_SEARCH {
         return Err(Error::bad_request(format!("A text to search for has at most {MAX_SEARCH} characters.")));
     }
@@ -85,7 +85,7 @@ const SIGNS: [char; 3] = ['#', '\u{FF03}', '\u{FE5F}'];
 
 /// The `#tags` of a text: search form, without the sign, each once, in order, at most `max`.
 #[must_use]
-pub fn tags(text: &str, max: usize) -> Vec<String> {
+pub(crate) fn tags(text: &str, max: usize) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let (mut before, mut taken) = (' ', 0);
     for (start, c) in text.char_indices() {
@@ -117,7 +117,7 @@ fn length(text: &str) -> usize {
 
 /// A tag as it is stored: without the sign, folded like [`search_key`] but kept as one word.
 #[must_use]
-pub fn tag_key(tag: &str) -> String {
+pub(crate) fn tag_key(tag: &str) -> String {
     folded(comparable(tag).trim().trim_start_matches(SIGNS))
 }
 

@@ -30,7 +30,7 @@ const PRIVATE_NAMES: &[&str] = &[
 
 /// The address of a picture, as a browser would read it: https, at most 512 characters, on a host that everybody reaches by
 /// its name, without a user or password.
-pub fn picture(field: &'static str, value: &str) -> Result<String, UserError> {
+pub(crate) fn picture(field: &'static str, value: &str) -> Result<String, UserError> {
     let refuse = || UserError::invalid(field, Reason::HttpsAddress);
     let url = Url::parse(&text::line(field, value, LONGEST)?).map_err(|_| refuse())?;
     let is_public = url.host().is_some_and(is_public);

@@ -18,21 +18,21 @@ use crate::harness::{
     time,
 };
 
-pub const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code message path } \
+pub(crate) const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) { errors { code message path } \
     result { __typename ... on EmailConfirmationPending { email } ... on Session { accessToken accessTokenExpiresAt \
     refreshToken refreshTokenExpiresAt user { id username email locale } } } } }";
 
-pub const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
+pub(crate) const LOGIN: &str = "mutation($login: String!, $password: String!) { login(input: { login: $login, password: $password }) { \
     errors { code message path } result { __typename ... on Session { accessToken refreshToken user { id } } } } }";
 
-pub const REFRESH: &str = "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code path } \
+pub(crate) const REFRESH: &str = "mutation($token: String!) { tokenRefresh(input: { refreshToken: $token }) { errors { code path } \
     session { accessToken refreshToken refreshTokenExpiresAt user { id } } } }";
 
 const PROFILE: &str = "mutation($input: ProfileUpdateInput!) { profileUpdate(input: $input) { errors { code message path } \
     user { username firstName lastName displayName avatarUrl bio locale } } }";
 
 /// Rows that a registration makes.
-pub async fn accounts_made(server: &Server) -> [i64; 3] {
+pub(crate) async fn accounts_made(server: &Server) -> [i64; 3] {
     [
         server.count("SELECT COUNT(*) FROM users").await,
         server.count("SELECT COUNT(*) FROM credentials").await,
@@ -41,7 +41,7 @@ pub async fn accounts_made(server: &Server) -> [i64; 3] {
 }
 
 /// Whether an access token is accepted.
-pub async fn is_accepted(server: &Server, token: &str) -> bool {
+pub(crate) async fn is_accepted(server: &Server, token: &str) -> bool {
     let answer = server.anonymous().token(token).send("{ me { id } }", Value::Null).await;
     if answer.body.get("errors").is_none() {
         assert!(answer.body["data"]["me"]["id"].is_string(), "{}", answer.body);

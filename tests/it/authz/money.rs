@@ -8,7 +8,7 @@ use super::{
 
 /// Root field, operation, and what comes of it for nobody, for a stranger and for the owner. What an operation names is
 /// the owner's, or the caller's own where the name begins with MY: see scene.rs.
-pub const MONEY: &[Case] = &[
+pub(crate) const MONEY: &[Case] = &[
     ("Query.paymentProviders", "{ paymentProviders { provider } }", [Allowed, Allowed, Allowed]),
     ("Query.payment", "{ payment(id: \"$PAYMENT\") { state } }", [Invisible, Invisible, Allowed]),
     (

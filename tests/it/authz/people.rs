@@ -8,7 +8,7 @@ use super::{
 
 /// Root field, operation, and what comes of it for nobody, for a stranger and for the owner. What an operation names is
 /// the owner's, or the caller's own where the name begins with MY: see scene.rs.
-pub const PEOPLE: &[Case] = &[
+pub(crate) const PEOPLE: &[Case] = &[
     ("Query.node", "{ node(id: \"$NOTIFICATION\") { id } }", [Invisible, Invisible, Allowed]),
     ("Query.nodes", "{ nodes(ids: [\"$POST\"]) { id } }", [Allowed, Allowed, Allowed]),
     ("Query.me", "{ me { email } }", [Invisible, Allowed, Allowed]),

@@ -56,7 +56,7 @@ fn names(operation: &str) -> Vec<String> {
 
 /// Who makes a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caller {
+pub(crate) enum Caller {
     Nobody,
     Stranger,
     Owner,
@@ -64,11 +64,11 @@ pub enum Caller {
 
 impl Caller {
     /// In the order of the matrix.
-    pub const ALL: [Self; 3] = [Self::Nobody, Self::Stranger, Self::Owner];
+    pub(crate) const ALL: [Self; 3] = [Self::Nobody, Self::Stranger, Self::Owner];
 }
 
 /// A server with an owner, what is theirs, and a stranger.
-pub struct Scene {
+pub(crate) struct Scene {
     pub server: Server,
     pub owner: Person,
     pub stranger: Person,
@@ -92,7 +92,7 @@ impl Beginning {
 }
 
 impl Scene {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         static BEGINNING: OnceCell<Beginning> = OnceCell::const_new();
         let beginning = BEGINNING.get_or_init(|| Box::pin(Beginning::make())).await;
         let server = beginning.template.start().await;
@@ -101,7 +101,7 @@ impl Scene {
         Self { server, owner: Person::new(&owner, &stranger), stranger: Person::new(&stranger, &owner) }
     }
 
-    pub fn client(&self, caller: Caller) -> Client {
+    pub(crate) fn client(&self, caller: Caller) -> Client {
         match caller {
             Caller::Nobody => self.server.anonymous(),
             Caller::Stranger => self.stranger.client.clone(),
@@ -110,7 +110,7 @@ impl Scene {
     }
 
     /// An operation as somebody makes it, with what it names and needs.
-    pub async fn operation(&mut self, field: &str, operation: &str, caller: Caller) -> String {
+    pub(crate) async fn operation(&mut self, field: &str, operation: &str, caller: Caller) -> String {
         let mut operation = operation.to_owned();
         for name in needs(field).map(str::to_owned).chain(names(&operation)) {
             if let Some(own) = name.strip_prefix("MY_") {
@@ -128,12 +128,12 @@ impl Scene {
 }
 
 /// Makes a first call, by which a session is known to be in use.
-pub async fn be_seen(client: &Client) {
+pub(crate) async fn be_seen(client: &Client) {
     client.ok("{ me { id } }", Value::Null).await;
 }
 
 /// Somebody, and what is theirs.
-pub struct Person {
+pub(crate) struct Person {
     pub client: Client,
     friend: Client,
     staff: Option<Client>,
@@ -141,12 +141,12 @@ pub struct Person {
 }
 
 impl Person {
-    pub fn new(client: &Client, friend: &Client) -> Self {
+    pub(crate) fn new(client: &Client, friend: &Client) -> Self {
         Self { client: client.clone(), friend: friend.clone(), staff: None, things: BTreeMap::new() }
     }
 
     /// An operation on what is theirs.
-    pub async fn operation(&mut self, server: &Server, field: &str, operation: &str) -> String {
+    pub(crate) async fn operation(&mut self, server: &Server, field: &str, operation: &str) -> String {
         for name in needs(field).filter(|name| !name.starts_with("MY_")) {
             self.thing(server, name).await;
         }

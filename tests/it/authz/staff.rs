@@ -19,7 +19,7 @@ const ADMINISTRATION: &[Role] = &[Role::Administrator, Role::Owner];
 
 /// Root fields that need a permission: operation, and the roles that have it. Everybody else is refused, the person whom
 /// it is about included.
-pub const STAFF: &[(&str, &str, &[Role])] = &[
+pub(crate) const STAFF: &[(&str, &str, &[Role])] = &[
     ("Query.adminUsers", "{ adminUsers { nodes { username account { sessionCount } } } }", SUPPORT),
     ("Query.adminAudit", "{ adminAudit { nodes { action } } }", ADMINISTRATION),
     ("Query.adminActivity", "{ adminActivity { nodes { kind } } }", ADMINISTRATION),

@@ -5,7 +5,7 @@ mod oauth;
 mod payments;
 
 /// What a service has said of itself, or a line on what is missing.
-pub fn needs<const N: usize>(names: [&str; N]) -> Option<[String; N]> {
+pub(crate) fn needs<const N: usize>(names: [&str; N]) -> Option<[String; N]> {
     let mut values = names.map(|_| String::new());
     for (value, name) in values.iter_mut().zip(names) {
         #[expect(clippy::disallowed_methods, reason = "how the runner tells")]

@@ -39,7 +39,7 @@ fn money(amount: &str) -> Value {
 }
 
 /// The input of a flexible goal of 100.00 USD, with some fields changed.
-pub fn flexible(post: &str, changes: &Value) -> Value {
+pub(crate) fn flexible(post: &str, changes: &Value) -> Value {
     let mut input = json!({ "postId": post, "title": "A new roof", "target": money("100.00"), "funding": "FLEXIBLE" });
     for (name, value) in changes.as_object().unwrap() {
         input[name] = value.clone();
@@ -47,7 +47,7 @@ pub fn flexible(post: &str, changes: &Value) -> Value {
     input
 }
 
-pub async fn create(client: &Client, input: &Value) -> Value {
+pub(crate) async fn create(client: &Client, input: &Value) -> Value {
     let query = format!(
         "mutation($input: GoalCreateInput!) {{ goalCreate(input: $input) {{ goal {{ {GOAL} }} replayed errors {{ code path }} }} }}"
     );
@@ -55,7 +55,7 @@ pub async fn create(client: &Client, input: &Value) -> Value {
 }
 
 /// Begins a goal on a new post; gives its id.
-pub async fn begin(client: &Client, changes: &Value) -> String {
+pub(crate) async fn begin(client: &Client, changes: &Value) -> String {
     let post = client.publish("Help us").await;
     let payload = create(client, &flexible(&post, changes)).await;
     payload["goal"]["id"].as_str().unwrap_or_else(|| panic!("{payload}")).to_owned()
@@ -74,7 +74,7 @@ async fn look(client: &Client, goal: &str) -> Value {
 }
 
 /// Begins to give; gives the payload.
-pub async fn contribute(client: &Client, input: &Value) -> Value {
+pub(crate) async fn contribute(client: &Client, input: &Value) -> Value {
     let query = format!(
         "mutation($input: GoalContributeInput!) {{ goalContribute(input: $input) {{ contribution {{ id state name }} \
          payment {{ {FIELDS} }} guestToken replayed errors {{ code path }} }} }}"
@@ -83,10 +83,10 @@ pub async fn contribute(client: &Client, input: &Value) -> Value {
 }
 
 /// What only a guest's own program knows.
-pub const SECRET: &str = "7d0c6a6e-guest-secret";
+pub(crate) const SECRET: &str = "7d0c6a6e-guest-secret";
 
 /// The input of what is given by the sandbox, with some fields changed. A guest's key is made one that nobody guesses, and they have a secret.
-pub fn gift(goal: &str, amount: &str, key: &str, changes: &Value) -> Value {
+pub(crate) fn gift(goal: &str, amount: &str, key: &str, changes: &Value) -> Value {
     let key = if changes.get("guest").is_some() { format!("{key} 9b1deb4d-3b7d-4bad") } else { key.to_owned() };
     let mut input = json!({ "goalId": goal, "amount": money(amount), "provider": "SANDBOX", "idempotencyKey": key });
     for (name, value) in changes.as_object().unwrap() {
@@ -99,7 +99,7 @@ pub fn gift(goal: &str, amount: &str, key: &str, changes: &Value) -> Value {
 }
 
 /// Gives by a good card, until the money is there; gives the payment.
-pub async fn give(server: &Server, client: &Client, goal: &str, amount: &str) -> Value {
+pub(crate) async fn give(server: &Server, client: &Client, goal: &str, amount: &str) -> Value {
     give_with(server, client, goal, amount, &json!({})).await
 }
 
@@ -113,14 +113,14 @@ async fn give_with(server: &Server, client: &Client, goal: &str, amount: &str, c
     payment
 }
 
-pub async fn withdraw(client: &Client, goal: &str, amount: Option<&str>, key: &str) -> Value {
+pub(crate) async fn withdraw(client: &Client, goal: &str, amount: Option<&str>, key: &str) -> Value {
     let query = "mutation($input: GoalWithdrawInput!) { goalWithdraw(input: $input) { withdrawal { id amount { amount } \
                  fee { amount } net { amount } } replayed errors { code path } } }";
     let input = json!({ "goalId": goal, "amount": amount.map(money), "idempotencyKey": key });
     client.ok(query, json!({ "input": input })).await["goalWithdraw"].clone()
 }
 
-pub async fn cancel(client: &Client, goal: &str) -> Value {
+pub(crate) async fn cancel(client: &Client, goal: &str) -> Value {
     let query = format!(
         "mutation($id: ID!) {{ goalCancel(input: {{ id: $id, reason: \"no longer needed\" }}) {{ goal {{ {GOAL} }} errors {{ code path }} }} }}"
     );

@@ -10,11 +10,11 @@ use axum::{
 use serde_json::{Value, json};
 
 /// The password of everybody in the tests.
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// Somebody who calls the server.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     router: Router,
     pub access_token: Option<String>,
     pub refresh_token: Option<String>,
@@ -26,7 +26,7 @@ pub struct Client {
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
@@ -34,7 +34,7 @@ pub struct Answer {
 
 impl Answer {
     /// Reads a response, which has to be JSON.
-    pub async fn read(response: Response<Body>) -> Self {
+    pub(crate) async fn read(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 64 << 20).await.unwrap();
         let body = serde_json::from_slice(&bytes)
@@ -43,13 +43,13 @@ impl Answer {
     }
 
     /// A header's text; empty when it is not there.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
     /// The extensions of the first error. Every error is checked to have a code, the request's id, and words that
     /// show nothing of the inside.
-    pub fn refusal(&self) -> &Value {
+    pub(crate) fn refusal(&self) -> &Value {
         let errors = self.body["errors"].as_array().unwrap_or_else(|| panic!("not refused: {}", self.body));
         for error in errors {
             check_error(error);
@@ -59,13 +59,13 @@ impl Answer {
     }
 
     /// The first error's code, checked as in [`Answer::refusal`].
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.refusal()["code"].as_str().unwrap()
     }
 }
 
 /// A top-level error has a code of the closed list, a request id, and shows nothing of the inside.
-pub fn check_error(error: &Value) {
+pub(crate) fn check_error(error: &Value) {
     const CODES: &[&str] = &[
         "BAD_REQUEST",
         "UNAUTHENTICATED",
@@ -90,17 +90,17 @@ pub fn check_error(error: &Value) {
 }
 
 /// The variables of a registration, whose `input` is `$input`.
-pub fn joining(username: &str, email: &str) -> Value {
+pub(crate) fn joining(username: &str, email: &str) -> Value {
     json!({ "input": { "username": username, "email": email, "password": PASSWORD } })
 }
 
 /// What [`Client::user_errors`] gives where there is one.
-pub fn user_error(code: &str, path: &str) -> Vec<(String, String)> {
+pub(crate) fn user_error(code: &str, path: &str) -> Vec<(String, String)> {
     vec![(code.to_owned(), path.to_owned())]
 }
 
 impl Client {
-    pub fn new(router: Router) -> Self {
+    pub(crate) fn new(router: Router) -> Self {
         Self {
             router,
             access_token: None,
@@ -113,38 +113,38 @@ impl Client {
     }
 
     /// Calls from another address.
-    pub fn from(mut self, address: &str) -> Self {
+    pub(crate) fn from(mut self, address: &str) -> Self {
         self.peer = SocketAddr::new(address.parse().unwrap(), 1234);
         self
     }
 
     /// With one more header on every request.
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// With another access token.
-    pub fn token(mut self, token: &str) -> Self {
+    pub(crate) fn token(mut self, token: &str) -> Self {
         self.access_token = Some(token.to_owned());
         self
     }
 
     /// Asks through another server.
-    pub fn through(mut self, router: Router) -> Self {
+    pub(crate) fn through(mut self, router: Router) -> Self {
         self.router = router;
         self
     }
 
     /// Sends an operation and gives whatever comes back.
-    pub async fn send(&self, query: &str, variables: Value) -> Answer {
+    pub(crate) async fn send(&self, query: &str, variables: Value) -> Answer {
         let answer = self.post(json!({ "query": query, "variables": variables }).to_string()).await;
         super::contract::check(query, &answer.body);
         answer
     }
 
     /// Sends a body as it is.
-    pub async fn post(&self, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn post(&self, body: impl Into<Body>) -> Answer {
         let mut request = Request::post("/graphql").header("content-type", "application/json");
         if let Some(token) = &self.access_token {
             request = request.header("authorization", format!("Bearer {token}"));
@@ -156,26 +156,26 @@ impl Client {
     }
 
     /// Sends a request as it is, from this client's address; nothing is added to it.
-    pub async fn request(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn request(&self, request: Request<Body>) -> Answer {
         Answer::read(super::send(self.router.clone(), request, self.peer).await).await
     }
 
     /// Sends an operation that has to go well; gives `data`.
-    pub async fn ok(&self, query: &str, variables: Value) -> Value {
+    pub(crate) async fn ok(&self, query: &str, variables: Value) -> Value {
         let answer = self.send(query, variables).await;
         assert!(answer.body.get("errors").is_none(), "{query}: {}", answer.body);
         answer.body["data"].clone()
     }
 
     /// Sends an operation that has to be refused at the top; gives the first error's code.
-    pub async fn refused(&self, query: &str, variables: Value) -> String {
+    pub(crate) async fn refused(&self, query: &str, variables: Value) -> String {
         let answer = self.send(query, variables).await;
         let code = answer.body["errors"][0]["extensions"]["code"].as_str();
         code.unwrap_or_else(|| panic!("not refused: {}", answer.body)).to_owned()
     }
 
     /// Sends a mutation whose only field has to be refused with user errors; gives `(code, path)` of each.
-    pub async fn user_errors(&self, query: &str, variables: Value) -> Vec<(String, String)> {
+    pub(crate) async fn user_errors(&self, query: &str, variables: Value) -> Vec<(String, String)> {
         let data = self.ok(query, variables).await;
         let payload = data.as_object().unwrap().values().next().unwrap();
         let errors = payload["errors"].as_array().unwrap_or_else(|| panic!("no errors selected: {payload}"));
@@ -189,7 +189,7 @@ impl Client {
     }
 
     /// Joins, and is signed in.
-    pub async fn register(mut self, username: &str) -> Self {
+    pub(crate) async fn register(mut self, username: &str) -> Self {
         let input = json!({
             "username": username,
             "email": format!("{username}@example.org"),
@@ -205,7 +205,7 @@ impl Client {
     }
 
     /// Signs in.
-    pub async fn login(mut self, username: &str) -> Self {
+    pub(crate) async fn login(mut self, username: &str) -> Self {
         let query = "mutation($input: LoginInput!) { login(input: $input) { errors { code } result { \
                      ... on Session { accessToken refreshToken user { id } } } } }";
         let data = self.ok(query, json!({ "input": { "login": username, "password": PASSWORD } })).await;
@@ -215,7 +215,7 @@ impl Client {
     }
 
     /// Has used its token: the first use is written down, which is not what is to wait for somebody's transaction.
-    pub async fn seen(self) -> Self {
+    pub(crate) async fn seen(self) -> Self {
         self.ok("{ me { id } }", Value::Null).await;
         self
     }
@@ -227,19 +227,19 @@ impl Client {
     }
 
     /// Publishes a post; gives its id.
-    pub async fn publish(&self, body: &str) -> String {
+    pub(crate) async fn publish(&self, body: &str) -> String {
         let query = "mutation($body: String!) { postCreate(input: { body: $body }) { post { id } errors { code } } }";
         let data = self.ok(query, json!({ "body": body })).await;
         data["postCreate"]["post"]["id"].as_str().unwrap_or_else(|| panic!("{data}")).to_owned()
     }
 
     /// Answers a post; gives the comment's id.
-    pub async fn comment(&self, post: &str, body: &str) -> String {
+    pub(crate) async fn comment(&self, post: &str, body: &str) -> String {
         self.answer("postId", post, body).await
     }
 
     /// Replies to a comment; gives the reply's id.
-    pub async fn reply(&self, comment: &str, body: &str) -> String {
+    pub(crate) async fn reply(&self, comment: &str, body: &str) -> String {
         self.answer("commentId", comment, body).await
     }
 
@@ -251,7 +251,7 @@ impl Client {
     }
 
     /// Likes a post.
-    pub async fn like(&self, post: &str) {
+    pub(crate) async fn like(&self, post: &str) {
         let query = "mutation($id: ID!) { postLike(input: { id: $id }) { errors { code } post { viewerHasLiked } } }";
         let data = self.ok(query, json!({ "id": post })).await;
         assert_eq!(data["postLike"]["post"]["viewerHasLiked"], true, "{data}");
@@ -261,7 +261,7 @@ impl Client {
     ///
     /// `query` has `PAGE` where the list's page arguments belong and `ITEMS` for its selection:
     /// `{ users(sortBy: NEWEST, PAGE) { ITEMS } }`.
-    pub async fn pages(&self, query: &str, size: i64, backwards: bool) -> Vec<Vec<String>> {
+    pub(crate) async fn pages(&self, query: &str, size: i64, backwards: bool) -> Vec<Vec<String>> {
         let page = if backwards { "last: $size, before: $cursor" } else { "first: $size, after: $cursor" };
         let items = "nodes { id } pageInfo { hasNextPage hasPreviousPage startCursor endCursor }";
         let query = query.replace("PAGE", page).replace("ITEMS", items);

@@ -20,7 +20,7 @@ use async_graphql::{
 use serde_json::Value;
 
 /// The codes that each mutation lists by `@userErrors`; `None` where it has no such directive.
-pub fn listed() -> &'static HashMap<String, Option<BTreeSet<String>>> {
+pub(crate) fn listed() -> &'static HashMap<String, Option<BTreeSet<String>>> {
     static LISTED: LazyLock<HashMap<String, Option<BTreeSet<String>>>> = LazyLock::new(|| {
         for definition in parse_schema(graphql::sdl()).unwrap().definitions {
             if let TypeSystemDefinition::Type(definition) = definition
@@ -47,7 +47,7 @@ fn codes_of(field: &FieldDefinition) -> Option<BTreeSet<String>> {
 }
 
 /// Looks at the answer to an operation. Codes are noted in the file that `USER_ERRORS_SEEN` names, if it names one.
-pub fn check(query: &str, body: &Value) {
+pub(crate) fn check(query: &str, body: &Value) {
     let Some(data) = body["data"].as_object().filter(|_| query.contains("mutation")) else { return };
     if !body["errors"].is_array() && data.values().all(|payload| user_errors(payload).is_empty()) {
         // Most answers: their documents need not be read.

@@ -15,7 +15,7 @@ use tokio::sync::{OnceCell, mpsc, oneshot};
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
 /// A database that goes with its last user.
-pub struct TestDatabase(Arc<Inner>);
+pub(crate) struct TestDatabase(Arc<Inner>);
 
 enum Inner {
     Sqlite(PathBuf),
@@ -29,7 +29,7 @@ fn postgres_server() -> Option<String> {
 }
 
 /// A fresh, migrated database.
-pub async fn create() -> TestDatabase {
+pub(crate) async fn create() -> TestDatabase {
     match postgres_server() {
         None => copy_file(&sqlite_template().await),
         Some(server) => {
@@ -54,7 +54,7 @@ async fn copy_database(server: &str, template: &str) -> TestDatabase {
 }
 
 /// A fresh database without a schema.
-pub async fn create_empty() -> TestDatabase {
+pub(crate) async fn create_empty() -> TestDatabase {
     let number = NEXT.fetch_add(1, Ordering::SeqCst);
     match postgres_server() {
         None => TestDatabase(Arc::new(Inner::Sqlite(folder().join(format!("test-{number}.db"))))),
@@ -68,7 +68,7 @@ pub async fn create_empty() -> TestDatabase {
 
 impl TestDatabase {
     /// What goes into DATABASE_URL.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         match &*self.0 {
             Inner::Sqlite(file) => format!("sqlite://{}", file.display()),
             Inner::Postgres { server, name } => database_url(server, name),
@@ -76,13 +76,13 @@ impl TestDatabase {
     }
 
     /// The same, when it is PostgreSQL.
-    pub fn postgres_url(&self) -> Option<String> {
+    pub(crate) fn postgres_url(&self) -> Option<String> {
         matches!(&*self.0, Inner::Postgres { .. }).then(|| self.url())
     }
 
     /// Makes it ready to be copied, once nobody is connected any more: of SQLite's connections that close at the same moment
     /// none may bring the log into the file.
-    pub async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         if matches!(&*self.0, Inner::Sqlite(_)) {
             let database = Database::connect(self.url()).await.unwrap();
             database.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.unwrap();
@@ -91,7 +91,7 @@ impl TestDatabase {
     }
 
     /// Another one with the same in it. Nobody may be connected to this one.
-    pub async fn copy(&self) -> Self {
+    pub(crate) async fn copy(&self) -> Self {
         match &*self.0 {
             Inner::Sqlite(file) => copy_file(file),
             Inner::Postgres { server, name } => copy_database(server, name).await,
@@ -99,7 +99,7 @@ impl TestDatabase {
     }
 
     /// For another server on the same database.
-    pub fn share(&self) -> Self {
+    pub(crate) fn share(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
@@ -116,7 +116,7 @@ impl Drop for Inner {
 }
 
 /// A folder of this process's own; those of processes that are gone are removed.
-pub fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     let root = std::env::temp_dir().join("agora-tests");
     let folder = root.join(std::process::id().to_string());
     if !folder.exists() {

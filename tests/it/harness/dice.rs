@@ -2,15 +2,15 @@
 
 /// A series of numbers (SplitMix64).
 #[derive(Debug, Clone)]
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// A number below `sides`.
-    pub fn roll(&mut self, sides: usize) -> usize {
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut number = self.0;
         number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -20,12 +20,12 @@ impl Dice {
 }
 
 /// Whether storms go on for minutes (`AGORA_LONG_TESTS=1`), and not only as long as one waits for a suite.
-pub fn is_long() -> bool {
+pub(crate) fn is_long() -> bool {
     #[expect(clippy::disallowed_methods, reason = "a switch of the test suite")]
     std::env::var("AGORA_LONG_TESTS").is_ok_and(|text| text == "1")
 }
 
 /// How many come at once where it must not matter how many: far more than are let in.
-pub fn multitude() -> usize {
+pub(crate) fn multitude() -> usize {
     if is_long() { 1000 } else { 200 }
 }

@@ -1,11 +1,11 @@
 //! A server of one's own for each test: its database, a clock that stands still, ids in a series, and clients.
 
-pub mod client;
-pub mod contract;
-pub mod database;
-pub mod dice;
-pub mod races;
-pub mod socket;
+pub(crate) mod client;
+pub(crate) mod contract;
+pub(crate) mod database;
+pub(crate) mod dice;
+pub(crate) mod races;
+pub(crate) mod socket;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -30,12 +30,12 @@ use sea_orm::{DatabaseBackend, QueryResult};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-pub use client::{Answer, Client, user_error};
-pub use races::hold_writer;
-pub use socket::{Socket, TIMEOUT};
+pub(crate) use client::{Answer, Client, user_error};
+pub(crate) use races::hold_writer;
+pub(crate) use socket::{Socket, TIMEOUT};
 
 /// When every test begins.
-pub const START: &str = "2026-01-01T12:00:00Z";
+pub(crate) const START: &str = "2026-01-01T12:00:00Z";
 
 /// Tables that are not looked at when a call must change nothing, each with the reason.
 const LEFT_OUT: &[(&str, &str)] = &[
@@ -50,12 +50,12 @@ fn tables() -> impl Iterator<Item = &'static str> {
 }
 
 /// A time in an answer.
-pub fn time(text: &serde_json::Value) -> DateTime<Utc> {
+pub(crate) fn time(text: &serde_json::Value) -> DateTime<Utc> {
     text.as_str().unwrap_or_else(|| panic!("no time: {text}")).parse().unwrap()
 }
 
 /// A server with a database of its own.
-pub struct Server {
+pub(crate) struct Server {
     pub app: App,
     pub router: Router,
     pub clock: Clock,
@@ -64,7 +64,7 @@ pub struct Server {
 }
 
 /// What a server had made when it stopped: others start where it stood.
-pub struct Template {
+pub(crate) struct Template {
     database: database::TestDatabase,
     now: DateTime<Utc>,
     ids: Ids,
@@ -76,7 +76,7 @@ type Settings = &'static [(&'static str, &'static str)];
 
 impl Template {
     /// Of a server with these settings, which stops.
-    pub async fn of(server: Server, settings: Settings) -> Self {
+    pub(crate) async fn of(server: Server, settings: Settings) -> Self {
         server.app.stop.cancel();
         // Nobody may be connected to what is copied.
         server.app.db.close().await;
@@ -86,13 +86,13 @@ impl Template {
 
     /// A server on a copy. Its time and ids go on from there, and its keys are the same, so that tokens stay good. What was
     /// in memory or in the outbox is not there.
-    pub async fn start(&self) -> Server {
+    pub(crate) async fn start(&self) -> Server {
         let clock = Clock::fixed(self.now);
         Server::on(self.database.copy().await, clock, self.ids.clone(), self.settings).await
     }
 
     /// The same on the very database, where a copy would take long: for those who change nothing that another looks at.
-    pub async fn share(&self) -> Server {
+    pub(crate) async fn share(&self) -> Server {
         let clock = Clock::fixed(self.now);
         Server::on(self.database.share(), clock, self.ids.clone(), self.settings).await
     }
@@ -100,7 +100,7 @@ impl Template {
 
 /// A message that left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sent {
+pub(crate) struct Sent {
     pub to: String,
     pub subject: String,
     pub text: String,
@@ -108,20 +108,20 @@ pub struct Sent {
 
 impl Sent {
     /// The code in it, which stands on a line of its own.
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         let is_code = |line: &&str| line.len() >= 6 && line.chars().all(|c| c.is_ascii_digit());
         self.text.lines().map(str::trim).find(is_code).unwrap_or_else(|| panic!("no code: {self:?}")).to_owned()
     }
 
     /// The token in the address of its link.
-    pub fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         let url = url::Url::parse(&self.link()).unwrap();
         let token = url.query_pairs().find(|(name, _)| name == "token");
         token.unwrap_or_else(|| panic!("no token: {self:?}")).1.into_owned()
     }
 
     /// The first link in it.
-    pub fn link(&self) -> String {
+    pub(crate) fn link(&self) -> String {
         let is_link = |word: &&str| word.starts_with("http://") || word.starts_with("https://");
         self.text.split_whitespace().find(is_link).unwrap_or_else(|| panic!("no link: {self:?}")).to_owned()
     }
@@ -129,19 +129,19 @@ impl Sent {
 
 impl Server {
     /// With the settings of most tests: limits out of the way, cheap passwords.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::with(&[]).await
     }
 
     /// With some settings changed.
-    pub async fn with(settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
         let database = database::create().await;
         let clock = Clock::fixed(START.parse::<DateTime<Utc>>().unwrap());
         Self::on(database, clock, Ids::seeded(), settings).await
     }
 
     /// Another server on the same database, by the same clock: an instance beside the first.
-    pub async fn beside(&self, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn beside(&self, settings: &[(&str, &str)]) -> Self {
         Self::on(self.database.share(), self.clock.clone(), self.app.ids.clone(), settings).await
     }
 
@@ -193,29 +193,29 @@ impl Server {
     }
 
     /// Where its database is, for a program beside it.
-    pub fn database_url(&self) -> String {
+    pub(crate) fn database_url(&self) -> String {
         self.database.url()
     }
 
     /// Somebody who is not signed in.
-    pub fn anonymous(&self) -> Client {
+    pub(crate) fn anonymous(&self) -> Client {
         Client::new(self.router.clone())
     }
 
     /// A new person, signed in. Their e-mail address is `<username>@example.org`, their password [`client::PASSWORD`].
-    pub async fn user(&self, username: &str) -> Client {
+    pub(crate) async fn user(&self, username: &str) -> Client {
         self.anonymous().register(username).await
     }
 
     /// Somebody with a role, signed in with what it allows.
-    pub async fn staff(&self, username: &str, role: Role) -> Client {
+    pub(crate) async fn staff(&self, username: &str, role: Role) -> Client {
         let person = self.user(username).await;
         self.appoint(&person, role).await;
         self.anonymous().login(username).await
     }
 
     /// Gives somebody a role, as if they had it from of old: no session ends, and nothing is written down.
-    pub async fn appoint(&self, person: &Client, role: Role) {
+    pub(crate) async fn appoint(&self, person: &Client, role: Role) {
         let id: UserId = person.id.parse().unwrap();
         let values = vec![id.0.into(), role.as_str().into(), self.clock.now().into()];
         let sql = "INSERT INTO user_roles (user_id, role, created_at) VALUES ($1, $2, $3)";
@@ -223,12 +223,12 @@ impl Server {
     }
 
     /// Runs the jobs that are due, as the worker does; gives how many ran.
-    pub async fn run_jobs(&self) -> u64 {
+    pub(crate) async fn run_jobs(&self) -> u64 {
         worker::run_due(&self.app).await.unwrap()
     }
 
     /// Runs the jobs that are due, then gives every message that has left so far, oldest first.
-    pub async fn sent(&self) -> Vec<Sent> {
+    pub(crate) async fn sent(&self) -> Vec<Sent> {
         self.run_jobs().await;
         let mut files: Vec<_> = std::fs::read_dir(&self.outbox)
             .into_iter()
@@ -246,34 +246,34 @@ impl Server {
     }
 
     /// The newest message to somebody.
-    pub async fn last_sent(&self, to: &str) -> Sent {
+    pub(crate) async fn last_sent(&self, to: &str) -> Sent {
         let sent = self.sent().await;
         sent.into_iter().rfind(|sent| sent.to == to).unwrap_or_else(|| panic!("nothing was sent to {to}"))
     }
 
     /// Lets time go by.
-    pub fn advance(&self, seconds: i64) {
+    pub(crate) fn advance(&self, seconds: i64) {
         self.clock.advance(TimeDelta::seconds(seconds));
     }
 
     /// Sends a raw request from the address 192.0.2.1.
-    pub async fn send(&self, request: axum::http::Request<Body>) -> axum::http::Response<Body> {
+    pub(crate) async fn send(&self, request: axum::http::Request<Body>) -> axum::http::Response<Body> {
         send(self.router.clone(), request, "192.0.2.1:1234".parse().unwrap()).await
     }
 
     /// One number from the database.
-    pub async fn count(&self, sql: &str) -> i64 {
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
         let rows = self.app.db.rows(sql, Vec::new()).await.unwrap();
         rows[0].try_get_by_index(0).unwrap()
     }
 
     /// Changes the database by hand, as no call does; gives how many rows.
-    pub async fn write(&self, sql: &str, values: Vec<sea_orm::Value>) -> u64 {
+    pub(crate) async fn write(&self, sql: &str, values: Vec<sea_orm::Value>) -> u64 {
         self.app.db.transact(async |tx| tx.execute(sql, values.clone()).await).await.unwrap()
     }
 
     /// What a call gives and costs: hashes of passwords, statements, and the jobs that it queues.
-    pub async fn cost_of<T>(&self, call: impl Future<Output = T>) -> (T, [u64; 3]) {
+    pub(crate) async fn cost_of<T>(&self, call: impl Future<Output = T>) -> (T, [u64; 3]) {
         let jobs = self.count("SELECT COUNT(*) FROM jobs").await;
         let (hashed, statements) = (self.app.passwords.hashed(), self.app.db.statements());
         let given = call.await;
@@ -283,7 +283,7 @@ impl Server {
     }
 
     /// Where in the database a text can be read, in whatever letters: `table.column`, with how many rows.
-    pub async fn places_of(&self, text: &str) -> Vec<String> {
+    pub(crate) async fn places_of(&self, text: &str) -> Vec<String> {
         let columns = match self.app.db.backend() {
             DatabaseBackend::Sqlite => {
                 "SELECT m.name, c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' \
@@ -308,14 +308,14 @@ impl Server {
     }
 
     /// How many rows each table has that a call can write to: equal before and after a call that wrote nothing.
-    pub async fn rows(&self) -> Vec<(&'static str, i64)> {
+    pub(crate) async fn rows(&self) -> Vec<(&'static str, i64)> {
         let counts: Vec<_> = tables().map(|table| format!("(SELECT COUNT(*) FROM {table})")).collect();
         let rows = self.app.db.rows(format!("SELECT {}", counts.join(", ")), Vec::new()).await.unwrap();
         tables().enumerate().map(|(at, table)| (table, rows[0].try_get_by_index(at).unwrap())).collect()
     }
 
     /// Every row of every table that a call can write to, as text.
-    pub async fn contents(&self) -> BTreeSet<String> {
+    pub(crate) async fn contents(&self) -> BTreeSet<String> {
         // All servers have the same tables.
         static EVERY_ROW: OnceCell<String> = OnceCell::const_new();
         let sql = EVERY_ROW.get_or_init(|| self.every_row()).await;
@@ -340,12 +340,12 @@ impl Server {
     }
 
     /// The rows that are other ones than they were: none after a call that changed nothing at all.
-    pub async fn changes_since(&self, before: &BTreeSet<String>) -> Vec<String> {
+    pub(crate) async fn changes_since(&self, before: &BTreeSet<String>) -> Vec<String> {
         self.contents().await.symmetric_difference(before).cloned().collect()
     }
 
     /// Listens on a real port, with the sweep, as `serve` does, until the test ends.
-    pub async fn listen(&self) -> SocketAddr {
+    pub(crate) async fn listen(&self) -> SocketAddr {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         self.app.spawn(worker::sweep(self.app.clone()));
@@ -360,7 +360,7 @@ impl Server {
 }
 
 /// For tests in which several stand in the midst of transactions at once, and are looked at.
-pub const SEVERAL_CONNECTIONS: (&str, &str) = ("DATABASE_MAX_CONNECTIONS", "6");
+pub(crate) const SEVERAL_CONNECTIONS: (&str, &str) = ("DATABASE_MAX_CONNECTIONS", "6");
 
 /// How many connections other servers have: with one, whoever asked for a second one in the midst of a transaction
 /// would not get it.
@@ -382,7 +382,7 @@ fn read_sent(text: &str) -> Sent {
 }
 
 /// Waits until something that has to come is there.
-pub async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
     let looking = async {
         while !is_there().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -392,7 +392,7 @@ pub async fn eventually(what: &str, mut is_there: impl AsyncFnMut() -> bool) {
 }
 
 /// The database itself refuses a statement, whoever asks.
-pub async fn refused_by_the_database(app: &App, sql: &str) {
+pub(crate) async fn refused_by_the_database(app: &App, sql: &str) {
     assert!(app.db.transact(async |tx| tx.execute(sql, Vec::new()).await).await.is_err(), "{sql}");
 }
 
@@ -403,7 +403,7 @@ impl Drop for Server {
 }
 
 /// Sends a request through the router, as if from an address.
-pub async fn send(
+pub(crate) async fn send(
     router: Router,
     mut request: axum::http::Request<Body>,
     peer: SocketAddr,

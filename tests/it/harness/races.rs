@@ -19,14 +19,14 @@ use tokio::sync::{Notify, oneshot};
 use super::{Server, eventually};
 
 /// Whoever comes first to a fail point stands there until the gate opens; whoever comes later passes.
-pub struct Gate {
+pub(crate) struct Gate {
     reached: Arc<Notify>,
     open: Arc<Notify>,
 }
 
 impl Gate {
     /// One for each server.
-    pub fn at(server: &Server, step: &'static str) -> Self {
+    pub(crate) fn at(server: &Server, step: &'static str) -> Self {
         let gate = Self { reached: Arc::default(), open: Arc::default() };
         let (reached, open) = (Arc::clone(&gate.reached), Arc::clone(&gate.open));
         let is_closed = Arc::new(AtomicBool::new(true));
@@ -44,18 +44,18 @@ impl Gate {
     }
 
     /// Waits until somebody stands there.
-    pub async fn reached(&self) {
+    pub(crate) async fn reached(&self) {
         self.reached.notified().await;
     }
 
     /// Whoever stands there goes on.
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         self.open.notify_one();
     }
 }
 
 /// One call stands at a fail point in its transaction; the other begins meanwhile and has to wait; then the first goes on.
-pub async fn one_in_the_midst_of_another<A, B>(
+pub(crate) async fn one_in_the_midst_of_another<A, B>(
     server: &Server,
     step: &'static str,
     first: impl Future<Output = A>,
@@ -70,7 +70,7 @@ pub async fn one_in_the_midst_of_another<A, B>(
 }
 
 /// So many calls begin while the tables can't be written to, and go on together when all of them have come that far.
-pub async fn all_at_once<T>(server: &Server, tables: &str, calls: Vec<impl Future<Output = T>>) -> Vec<T> {
+pub(crate) async fn all_at_once<T>(server: &Server, tables: &str, calls: Vec<impl Future<Output = T>>) -> Vec<T> {
     let release = hold_writer(&server.app, tables).await;
     let open = || release.send(()).unwrap();
     all_wait(server, calls.len(), join_all(calls), open).await
@@ -105,7 +105,7 @@ async fn have_come(server: &Server, before: usize, count: usize) -> bool {
 }
 
 /// Keeps everybody from writing to some tables until the sender goes; on SQLite, from writing at all.
-pub async fn hold_writer(app: &App, tables: &str) -> oneshot::Sender<()> {
+pub(crate) async fn hold_writer(app: &App, tables: &str) -> oneshot::Sender<()> {
     let (release, released) = oneshot::channel::<()>();
     let (begun, has_begun) = oneshot::channel::<()>();
     let (holder, sql) = (app.clone(), format!("LOCK TABLE {tables} IN EXCLUSIVE MODE"));

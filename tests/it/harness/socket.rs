@@ -14,21 +14,24 @@ use tokio_tungstenite::{
 };
 
 /// How long a test waits for something that has to come.
-pub const TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// An open socket.
-pub struct Socket {
+pub(crate) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
 }
 
 impl Socket {
     /// Connects with the protocol, and nothing more.
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self::connect_with(address, &[("sec-websocket-protocol", "graphql-transport-ws")]).await.unwrap()
     }
 
     /// Connects with headers of the test's own.
-    pub async fn connect_with(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Self, tungstenite::Error> {
+    pub(crate) async fn connect_with(
+        address: SocketAddr,
+        headers: &[(&str, &str)],
+    ) -> Result<Self, tungstenite::Error> {
         let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
         for (name, value) in headers {
             let name: tungstenite::http::HeaderName = name.parse().unwrap();
@@ -39,12 +42,12 @@ impl Socket {
     }
 
     /// Connects by a network that takes 4 KiB from the server, and the rest as it is read.
-    pub async fn narrow(address: SocketAddr, token: Option<&str>) -> Self {
+    pub(crate) async fn narrow(address: SocketAddr, token: Option<&str>) -> Self {
         Self::narrow_from(address, Ipv4Addr::LOCALHOST.into(), token).await
     }
 
     /// The same from an address of its own.
-    pub async fn narrow_from(address: SocketAddr, from: IpAddr, token: Option<&str>) -> Self {
+    pub(crate) async fn narrow_from(address: SocketAddr, from: IpAddr, token: Option<&str>) -> Self {
         let mut request = format!("ws://{address}/graphql").into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
         let socket = TcpSocket::new_v4().unwrap();
@@ -55,7 +58,7 @@ impl Socket {
     }
 
     /// Connects, and is acknowledged as the owner of the token.
-    pub async fn open(address: SocketAddr, token: Option<&str>) -> Self {
+    pub(crate) async fn open(address: SocketAddr, token: Option<&str>) -> Self {
         Self::connect(address).await.acknowledged(token).await
     }
 
@@ -68,22 +71,22 @@ impl Socket {
     }
 
     /// Sends a message.
-    pub async fn send(&mut self, message: Value) {
+    pub(crate) async fn send(&mut self, message: Value) {
         self.send_text(message.to_string()).await;
     }
 
     /// Sends a text as it is.
-    pub async fn send_text(&mut self, text: String) {
+    pub(crate) async fn send_text(&mut self, text: String) {
         self.stream.send(Message::text(text)).await.unwrap();
     }
 
     /// Sends a frame of any kind.
-    pub async fn send_frame(&mut self, frame: Message) {
+    pub(crate) async fn send_frame(&mut self, frame: Message) {
         self.stream.send(frame).await.unwrap();
     }
 
     /// Sends many texts without waiting, and reads until so many messages came or the socket was closed.
-    pub async fn burst(&mut self, texts: Vec<String>, expected: usize) -> Result<Vec<Value>, (u16, String)> {
+    pub(crate) async fn burst(&mut self, texts: Vec<String>, expected: usize) -> Result<Vec<Value>, (u16, String)> {
         let (mut sink, mut frames) = (&mut self.stream).split();
         let sending = async move {
             for text in texts {
@@ -116,13 +119,13 @@ impl Socket {
     }
 
     /// Begins an operation.
-    pub async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
+    pub(crate) async fn subscribe(&mut self, id: &str, query: &str, variables: Value) {
         self.send(json!({ "id": id, "type": "subscribe", "payload": { "query": query, "variables": variables } }))
             .await;
     }
 
     /// The next message, whatever its kind; pings are answered and passed over.
-    pub async fn next(&mut self) -> Value {
+    pub(crate) async fn next(&mut self) -> Value {
         loop {
             match self.frame().await {
                 Some(Message::Text(text)) => {
@@ -139,12 +142,12 @@ impl Socket {
     }
 
     /// The next message, when one comes within a moment.
-    pub async fn maybe_next(&mut self, wait: Duration) -> Option<Value> {
+    pub(crate) async fn maybe_next(&mut self, wait: Duration) -> Option<Value> {
         tokio::time::timeout(wait, self.next()).await.ok()
     }
 
     /// The data of the next event.
-    pub async fn event(&mut self) -> Value {
+    pub(crate) async fn event(&mut self) -> Value {
         let message = self.next().await;
         assert_eq!(message["type"], "next", "{message}");
         assert!(message["payload"].get("errors").is_none(), "{message}");
@@ -152,7 +155,7 @@ impl Socket {
     }
 
     /// The code and reason with which the server closes; messages before are passed over.
-    pub async fn closed(&mut self) -> (u16, String) {
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.frame().await {
                 Some(Message::Close(Some(CloseFrame { code, reason }))) => return (code.into(), reason.to_string()),

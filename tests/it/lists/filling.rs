@@ -8,13 +8,13 @@ use uuid::Uuid;
 use crate::harness::{Client, Server};
 
 /// How many rows each of the large tables has.
-pub const ROWS: i64 = 25_000;
+pub(crate) const ROWS: i64 = 25_000;
 
 /// How many of the tables' people, posts and goals have a row of their own; the rest is about the first one.
-pub const FEW: i64 = 100;
+pub(crate) const FEW: i64 = 100;
 
 /// The large tables: no statement may look at all of one.
-pub const LARGE: &[&str] = &[
+pub(crate) const LARGE: &[&str] = &[
     "users",
     "credentials",
     "posts",
@@ -38,7 +38,7 @@ pub const LARGE: &[&str] = &[
 ];
 
 /// The first of each kind, which everything is about.
-pub struct Hot {
+pub(crate) struct Hot {
     pub person: String,
     /// Somebody about whom there is nothing.
     pub nobody: String,
@@ -110,7 +110,7 @@ fn closing(text: &str, open: usize) -> usize {
 }
 
 /// Fills the tables by some of [`STATEMENTS`]; `viewer` is who everybody's notifications go to.
-pub async fn fill(server: &Server, viewer: &Client, statements: &[(i64, &str)]) -> Hot {
+pub(crate) async fn fill(server: &Server, viewer: &Client, statements: &[(i64, &str)]) -> Hot {
     let words = Words { backend: server.app.db.backend() };
     let viewer: UserId = viewer.id.parse().unwrap();
     let viewer = viewer.0.simple().to_string();
@@ -145,7 +145,7 @@ pub async fn fill(server: &Server, viewer: &Client, statements: &[(i64, &str)]) 
 }
 
 /// What the tables are filled by.
-pub const STATEMENTS: &[(i64, &str)] = &[
+pub(crate) const STATEMENTS: &[(i64, &str)] = &[
     (
         ROWS,
         "INSERT INTO users (id, username, username_key, first_name, last_name, display_name, bio, kind, locale, search_key, \

@@ -2,7 +2,7 @@
 //! mail server of the tests' own, text messages, digests and schedules.
 
 mod digests;
-pub mod smtp;
+pub(crate) mod smtp;
 mod texts;
 
 use agora::{
@@ -21,7 +21,7 @@ use self::smtp::{Mood, Smtp};
 use crate::harness::{Client, Server, eventually};
 
 /// A server that sends by this mail server.
-pub async fn sending_by(smtp: &Smtp) -> Server {
+pub(crate) async fn sending_by(smtp: &Smtp) -> Server {
     let port = smtp.port.to_string();
     let settings = [("EMAIL_HOST", "127.0.0.1"), ("EMAIL_PORT", &port), ("EMAIL_TLS", "none")];
     let from = [("DEFAULT_FROM_EMAIL", "Example <no-reply@example.org>"), ("EMAIL_TIMEOUT_SECONDS", "20")];

@@ -12,7 +12,7 @@ use tokio::{
 
 /// How it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     /// Takes everything.
     Well,
     /// Hangs up at once.
@@ -25,7 +25,7 @@ pub enum Mood {
 
 /// A message that it took.
 #[derive(Debug, Clone)]
-pub struct Taken {
+pub(crate) struct Taken {
     /// Of the envelope.
     pub from: String,
     /// Of the envelope.
@@ -36,7 +36,7 @@ pub struct Taken {
 
 impl Taken {
     /// Name and value of each header, unfolded.
-    pub fn headers(&self) -> Vec<(String, String)> {
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
         let head = self.data.split("\r\n\r\n").next().unwrap().replace("\r\n ", " ").replace("\r\n\t", " ");
         head.lines()
             .map(|line| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned())).unwrap())
@@ -44,7 +44,7 @@ impl Taken {
     }
 
     /// The value of a header that is there once.
-    pub fn header(&self, name: &str) -> String {
+    pub(crate) fn header(&self, name: &str) -> String {
         let mut found = self.headers().into_iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
         let value = found.next().unwrap_or_else(|| panic!("no {name}: {}", self.data)).1;
         assert!(found.next().is_none(), "{name} is there twice");
@@ -52,7 +52,7 @@ impl Taken {
     }
 
     /// The texts of its parts, as they were before they were encoded; of the encodings, those that occur are known.
-    pub fn parts(&self) -> Vec<String> {
+    pub(crate) fn parts(&self) -> Vec<String> {
         let boundary = self.header("Content-Type").split("boundary=\"").nth(1).unwrap().replace('"', "");
         let mark = format!("--{boundary}");
         let inner = self.data.split(&mark).skip(1).filter(|part| !part.starts_with("--"));
@@ -83,7 +83,7 @@ fn unquoted(text: &str) -> String {
 }
 
 /// The server; it goes with the test's runtime.
-pub struct Smtp {
+pub(crate) struct Smtp {
     pub port: u16,
     state: Arc<State>,
 }
@@ -95,7 +95,7 @@ struct State {
 }
 
 impl Smtp {
-    pub async fn start(mood: Mood) -> Self {
+    pub(crate) async fn start(mood: Mood) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State { mood: Mutex::new(mood), tries: AtomicU64::new(0), taken: Mutex::new(Vec::new()) });
@@ -113,16 +113,16 @@ impl Smtp {
         Self { port, state }
     }
 
-    pub fn set(&self, mood: Mood) {
+    pub(crate) fn set(&self, mood: Mood) {
         *self.state.mood.lock().unwrap() = mood;
     }
 
     /// How often somebody wanted to send something.
-    pub fn tries(&self) -> u64 {
+    pub(crate) fn tries(&self) -> u64 {
         self.state.tries.load(Ordering::SeqCst)
     }
 
-    pub fn messages(&self) -> Vec<Taken> {
+    pub(crate) fn messages(&self) -> Vec<Taken> {
         self.state.taken.lock().unwrap().clone()
     }
 }

@@ -19,7 +19,7 @@ mod refunds;
 mod rules;
 mod settlements;
 mod stripe;
-pub mod taken_back;
+pub(crate) mod taken_back;
 mod together;
 mod webhooks;
 
@@ -37,10 +37,10 @@ use serde_json::{Value, json};
 use crate::harness::{Client, Server};
 
 /// A card that pays.
-pub const GOOD: &str = "4242 4242 4242 4242";
+pub(crate) const GOOD: &str = "4242 4242 4242 4242";
 
 /// What every payment is asked for.
-pub const FIELDS: &str = "id state refundState failure amount { amount currency } captured { amount } refunded { amount } \
+pub(crate) const FIELDS: &str = "id state refundState failure amount { amount currency } captured { amount } refunded { amount } \
      refunding { amount } nextAction { kind url clientSecret reference }";
 
 /// What breaks a rule of any domain.
@@ -49,7 +49,7 @@ async fn differences(app: &App) -> Vec<Difference> {
 }
 
 /// The books balance: every rule of every domain.
-pub async fn assert_books(app: &App) {
+pub(crate) async fn assert_books(app: &App) {
     let found = differences(app).await;
     assert!(found.is_empty(), "{found:?}");
 }
@@ -102,7 +102,7 @@ async fn call(client: &Client, field: &str, id: &Value, arguments: &str, selecti
 }
 
 /// The code of the first error in a payload; empty when it was done.
-pub fn code(payload: &Value) -> &str {
+pub(crate) fn code(payload: &Value) -> &str {
     payload["errors"][0]["code"].as_str().unwrap_or_default()
 }
 
@@ -127,7 +127,7 @@ async fn wait_often(server: &Server, times: usize) {
 }
 
 /// Begins a deposit by a provider.
-pub async fn deposit_by(client: &Client, provider: &str, amount: &str, key: &str) -> Value {
+pub(crate) async fn deposit_by(client: &Client, provider: &str, amount: &str, key: &str) -> Value {
     let query = format!(
         "mutation($amount: MoneyInput!, $key: String!) {{ walletDeposit(input: {{ amount: $amount, provider: {provider}, \
          idempotencyKey: $key }}) {{ payment {{ {FIELDS} }} replayed errors {{ code path }} }} }}"
@@ -137,12 +137,12 @@ pub async fn deposit_by(client: &Client, provider: &str, amount: &str, key: &str
 }
 
 /// Begins a deposit by the sandbox; gives the payload.
-pub async fn deposit(client: &Client, amount: &str, key: &str) -> Value {
+pub(crate) async fn deposit(client: &Client, amount: &str, key: &str) -> Value {
     deposit_by(client, "SANDBOX", amount, key).await
 }
 
 /// Pays at the sandbox's page.
-pub async fn act(server: &Server, payment: &Value, act: &Act) {
+pub(crate) async fn act(server: &Server, payment: &Value, act: &Act) {
     let secret = payment["nextAction"]["clientSecret"].as_str().unwrap_or_else(|| {
         let url = payment["nextAction"]["url"].as_str().unwrap_or_else(|| panic!("nothing to do: {payment}"));
         url.split_once("secret=").unwrap().1
@@ -151,7 +151,7 @@ pub async fn act(server: &Server, payment: &Value, act: &Act) {
 }
 
 /// Says that the payer did their part; gives the payment.
-pub async fn confirm(client: &Client, payment: &Value) -> Value {
+pub(crate) async fn confirm(client: &Client, payment: &Value) -> Value {
     let query = format!(
         "mutation($id: ID!) {{ paymentConfirm(input: {{ id: $id }}) {{ payment {{ {FIELDS} }} errors {{ code }} }} }}"
     );
@@ -160,13 +160,13 @@ pub async fn confirm(client: &Client, payment: &Value) -> Value {
 }
 
 /// How a payment is now.
-pub async fn look(client: &Client, payment: &Value) -> Value {
+pub(crate) async fn look(client: &Client, payment: &Value) -> Value {
     let query = format!("query($id: ID!) {{ payment(id: $id) {{ {FIELDS} }} }}");
     client.ok(&query, json!({ "id": payment["id"] })).await["payment"].clone()
 }
 
 /// Deposits and pays; gives the payment.
-pub async fn paid(server: &Server, client: &Client, amount: &str, key: &str) -> Value {
+pub(crate) async fn paid(server: &Server, client: &Client, amount: &str, key: &str) -> Value {
     paid_by(server, client, amount, GOOD, key).await
 }
 
@@ -180,7 +180,7 @@ async fn paid_by(server: &Server, client: &Client, amount: &str, card: &str, key
 }
 
 /// Deposits and pays, to have something to spend.
-pub async fn funded(server: &Server, username: &str, amount: &str) -> Client {
+pub(crate) async fn funded(server: &Server, username: &str, amount: &str) -> Client {
     let client = server.user(username).await;
     paid(server, &client, amount, "fund").await;
     client

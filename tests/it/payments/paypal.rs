@@ -30,14 +30,14 @@ struct Account {
 
 /// A PayPal of the test's own.
 #[derive(Debug, Clone)]
-pub struct Paypal {
+pub(crate) struct Paypal {
     url: String,
     account: Arc<Mutex<Account>>,
 }
 
 impl Paypal {
     /// Opens its doors.
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let account = Arc::<Mutex<Account>>::default();
         let books = Arc::clone(&account);
         let answer = move |method: Method, uri: Uri, body: String| {
@@ -52,7 +52,7 @@ impl Paypal {
     }
 
     /// What makes a server use it.
-    pub fn settings(&self) -> [(&str, &str); 4] {
+    pub(crate) fn settings(&self) -> [(&str, &str); 4] {
         [
             ("PAYPAL_API_URL", self.url.as_str()),
             ("PAYPAL_CLIENT_ID", "client-id"),
@@ -62,7 +62,7 @@ impl Paypal {
     }
 
     /// The payers approve every order that waits for them.
-    pub fn approve(&self) {
+    pub(crate) fn approve(&self) {
         for order in self.account.lock().unwrap().orders.values_mut() {
             if order["status"] == "CREATED" {
                 order["status"] = json!("APPROVED");
@@ -71,12 +71,12 @@ impl Paypal {
     }
 
     /// What was done that changes something, since this was asked the last time.
-    pub fn changes(&self) -> Vec<String> {
+    pub(crate) fn changes(&self) -> Vec<String> {
         std::mem::take(&mut self.account.lock().unwrap().changes)
     }
 
     /// Something is booked: its id, PayPal's code for what it is, its amount and its fee, of US dollars.
-    pub fn book(&self, id: &str, code: &str, amount: &str, fee: Option<&str>) {
+    pub(crate) fn book(&self, id: &str, code: &str, amount: &str, fee: Option<&str>) {
         let money = |value: &str| json!({ "currency_code": "USD", "value": value });
         let info = json!({
             "transaction_id": id,
@@ -89,27 +89,27 @@ impl Paypal {
     }
 
     /// Transactions are not to be searched from now on.
-    pub fn refuse_search(&self) {
+    pub(crate) fn refuse_search(&self) {
         self.account.lock().unwrap().is_search_refused = true;
     }
 
     /// Transactions are to be searched again.
-    pub fn allow_search(&self) {
+    pub(crate) fn allow_search(&self) {
         self.account.lock().unwrap().is_search_refused = false;
     }
 
     /// So much is kept of each capture from now on, of US dollars, and told with it.
-    pub fn keep(&self, fee: &str) {
+    pub(crate) fn keep(&self, fee: &str) {
         self.account.lock().unwrap().fee = Some(fee.to_owned());
     }
 
     /// So much is held, of US dollars.
-    pub fn hold(&self, total: &str) {
+    pub(crate) fn hold(&self, total: &str) {
         self.hold_at(total, None);
     }
 
     /// The same, as of a time.
-    pub fn hold_at(&self, total: &str, at: Option<DateTime<Utc>>) {
+    pub(crate) fn hold_at(&self, total: &str, at: Option<DateTime<Utc>>) {
         let money = json!({ "currency_code": "USD", "value": total });
         let held = json!({ "currency": "USD", "total_balance": money });
         self.account.lock().unwrap().balances = Some(json!({ "balances": [held], "as_of_time": at }));

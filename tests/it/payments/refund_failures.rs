@@ -14,7 +14,7 @@ use super::{assert_books, at, look, paid_by, refunds::ask, tamper, treasurer, wa
 use crate::harness::{Client, Server};
 
 /// A card of which refunds are done, and come back.
-pub const COMES_BACK: &str = "4000 0000 0000 5126";
+pub(crate) const COMES_BACK: &str = "4000 0000 0000 5126";
 
 /// A payment whose refund the sandbox has done, and does not know yet to come back.
 async fn refunded(server: &Server) -> (Client, Client, Value) {

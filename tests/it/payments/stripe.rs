@@ -6,18 +6,18 @@ use axum::{Json, Router, http::Uri};
 use serde_json::{Value, json};
 
 /// Amounts in minor units, with their currencies as Stripe writes them.
-pub type Held<'a> = &'a [(i64, &'a str)];
+pub(crate) type Held<'a> = &'a [(i64, &'a str)];
 
 /// A Stripe of the test's own.
 #[derive(Debug, Clone)]
-pub struct Stripe {
+pub(crate) struct Stripe {
     url: String,
     balance: Arc<Mutex<Value>>,
 }
 
 impl Stripe {
     /// Opens its doors.
-    pub async fn open() -> Self {
+    pub(crate) async fn open() -> Self {
         let balance = Arc::new(Mutex::new(json!({ "object": "balance", "available": [], "pending": [] })));
         let told = Arc::clone(&balance);
         let answer = move |uri: Uri| {
@@ -33,7 +33,7 @@ impl Stripe {
     }
 
     /// What makes a server use it.
-    pub fn settings(&self) -> [(&str, &str); 4] {
+    pub(crate) fn settings(&self) -> [(&str, &str); 4] {
         [
             ("STRIPE_API_URL", self.url.as_str()),
             ("STRIPE_SECRET_KEY", "sk_test_own"),
@@ -43,7 +43,7 @@ impl Stripe {
     }
 
     /// What is there to be paid out, and what is on its way.
-    pub fn hold(&self, available: Held<'_>, pending: Held<'_>) {
+    pub(crate) fn hold(&self, available: Held<'_>, pending: Held<'_>) {
         let amounts = |held: Held<'_>| -> Value {
             held.iter().map(|(amount, currency)| json!({ "amount": amount, "currency": currency })).collect()
         };

@@ -28,7 +28,7 @@ async fn secret(server: &Server) -> String {
 }
 
 /// Somebody does something at the sandbox to the one charge that there is.
-pub async fn behind_our_back(server: &Server, deed: Deed) {
+pub(crate) async fn behind_our_back(server: &Server, deed: Deed) {
     let secret = secret(server).await;
     server.app.payments.sandbox().unwrap().behind_our_back(&secret, deed).await.unwrap().unwrap();
 }

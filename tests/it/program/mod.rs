@@ -117,7 +117,7 @@ fn wait(child: &mut Child) -> Option<i32> {
 }
 
 /// A program that serves.
-pub struct Serving {
+pub(crate) struct Serving {
     child: Child,
     /// `http://address:port`.
     base: String,
@@ -128,7 +128,7 @@ pub struct Serving {
 }
 
 impl Serving {
-    pub fn spawn(settings: &[(&str, &str)]) -> Starting {
+    pub(crate) fn spawn(settings: &[(&str, &str)]) -> Starting {
         Self::spawn_logging(settings, Stdio::inherit())
     }
 
@@ -206,13 +206,13 @@ impl Serving {
     }
 
     /// Asks it to stop, as an operator does; gives the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         self.ask_to_end();
         wait(&mut self.child)
     }
 
     /// The same, without waiting.
-    pub fn ask_to_end(&self) {
+    pub(crate) fn ask_to_end(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
@@ -232,7 +232,7 @@ impl Drop for Serving {
 }
 
 /// A program that will serve soon.
-pub struct Starting {
+pub(crate) struct Starting {
     child: Child,
     lines: mpsc::Receiver<String>,
     folder: Folder,
@@ -240,7 +240,7 @@ pub struct Starting {
 
 impl Starting {
     /// Waits for the line with its address.
-    pub fn ready(mut self) -> Serving {
+    pub(crate) fn ready(mut self) -> Serving {
         let mut printed = Vec::new();
         let base = loop {
             match self.lines.recv_timeout(TIMEOUT) {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Where the database is, if it is PostgreSQL, as seen through a proxy.
-pub async fn through_a_proxy(server: &Server) -> Option<(Proxy, String)> {
+pub(crate) async fn through_a_proxy(server: &Server) -> Option<(Proxy, String)> {
     let mut url: url::Url = server.database_url().parse().unwrap();
     if !url.scheme().starts_with("postgres") {
         return None;
@@ -25,18 +25,18 @@ pub async fn through_a_proxy(server: &Server) -> Option<(Proxy, String)> {
 }
 
 /// Short limits, so that a test need not wait long.
-pub const IMPATIENT: [(&str, &str); 2] =
+pub(crate) const IMPATIENT: [(&str, &str); 2] =
     [("DATABASE_STATEMENT_TIMEOUT_SECONDS", "1"), ("DATABASE_ACQUIRE_TIMEOUT_SECONDS", "1")];
 
 /// Runs SQL on the database itself, whatever its settings are.
-pub async fn on_the_database(server: &Server, sql: &str) {
+pub(crate) async fn on_the_database(server: &Server, sql: &str) {
     let options: PgConnectOptions = server.database_url().parse().unwrap();
     let options = options.options([("default_transaction_read_only", "off")]);
     let mut connection = sqlx::PgConnection::connect_with(&options).await.unwrap();
     sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
 }
 
-pub const END_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+pub(crate) const END_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                        WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 #[tokio::test]

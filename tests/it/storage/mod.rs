@@ -1,8 +1,8 @@
 //! When the machine fails: what is acknowledged is stored, who can't be served is told so, and everything goes on by itself
 //! when the machine does. In the folder: a PostgreSQL that falls silent, or comes and goes.
 
-pub mod away;
-pub mod proxy;
+pub(crate) mod away;
+pub(crate) mod proxy;
 
 use agora::error::{Code, Error};
 use axum::{

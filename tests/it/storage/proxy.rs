@@ -12,7 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// It goes with the test's runtime.
-pub struct Proxy {
+pub(crate) struct Proxy {
     pub port: u16,
     state: Arc<State>,
 }
@@ -32,7 +32,7 @@ struct State {
 
 impl Proxy {
     /// To whatever listens at an address.
-    pub async fn to(address: String) -> Self {
+    pub(crate) async fn to(address: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::<State>::default();
@@ -58,18 +58,18 @@ impl Proxy {
     }
 
     /// From now on nothing gets through.
-    pub fn fall_silent(&self) {
+    pub(crate) fn fall_silent(&self) {
         self.state.silent.store(true, Ordering::SeqCst);
     }
 
     /// Every connection is closed, and nobody gets another one.
-    pub fn cut_off(&self) {
+    pub(crate) fn cut_off(&self) {
         self.state.closed.store(true, Ordering::SeqCst);
         std::mem::take(&mut *self.state.connected.lock().unwrap()).cancel();
     }
 
     /// New connections get through; those that there were never do again.
-    pub fn speak(&self) {
+    pub(crate) fn speak(&self) {
         self.state.closed.store(false, Ordering::SeqCst);
         self.state.lost.store(self.state.count.load(Ordering::SeqCst), Ordering::SeqCst);
         self.state.silent.store(false, Ordering::SeqCst);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{assert_books_balance, dollars, fund};
 use crate::harness::{Server, user_error};
 
-pub const ADJUST: &str = "mutation($input: AdminWalletAdjustInput!) { adminWalletAdjust(input: $input) { adjustment { id state \
+pub(crate) const ADJUST: &str = "mutation($input: AdminWalletAdjustInput!) { adminWalletAdjust(input: $input) { adjustment { id state \
     amount { amount } } replayed errors { code path } } }";
 const APPROVE: &str = "mutation($id: ID!) { adminWalletAdjustmentApprove(input: { id: $id }) { adjustment { state } errors { code path } } }";
 const REFUSE: &str = "mutation($id: ID!) { adminWalletAdjustmentRefuse(input: { id: $id, reason: \"no\" }) { adjustment { state } \

@@ -4,7 +4,7 @@
 mod bounds;
 mod executions;
 mod operations;
-pub mod unread;
+pub(crate) mod unread;
 
 use std::net::SocketAddr;
 
@@ -63,7 +63,7 @@ async fn refusal(socket: &mut Socket, id: &str) -> Value {
 }
 
 /// Somebody new likes a post of somebody's, who is told so.
-pub async fn notify(server: &Server, owner: &Client, by: &str) {
+pub(crate) async fn notify(server: &Server, owner: &Client, by: &str) {
     let post = owner.publish("hello").await;
     server.user(by).await.like(&post).await;
     server.run_jobs().await;

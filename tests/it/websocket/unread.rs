@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Some 80 KB for each event of a goal with a long story.
-pub const LONG: &str = "subscription($id: ID!, $after: String) { goalProgress(id: $id, after: $after) { cursor phase \
+pub(crate) const LONG: &str = "subscription($id: ID!, $after: String) { goalProgress(id: $id, after: $after) { cursor phase \
     goal { one: story two: story } } }";
 const SHORT: &str = "subscription($id: ID!) { goalProgress(id: $id) { phase goal { title } } }";
 
@@ -45,7 +45,7 @@ async fn touch(app: &App, goal: GoalId) {
 }
 
 /// A goal with a long story, which changed so many times.
-pub async fn changed(server: &Server, owner: &Client, times: usize) -> GoalId {
+pub(crate) async fn changed(server: &Server, owner: &Client, times: usize) -> GoalId {
     let goal = goals::begin(owner, &json!({ "story": "\u{1F333}".repeat(10_000) })).await;
     let goal = goal.parse().unwrap();
     for _ in 0..times {
@@ -55,14 +55,14 @@ pub async fn changed(server: &Server, owner: &Client, times: usize) -> GoalId {
 }
 
 /// The cursor of the beginning of a goal's stream, as the server seals it.
-pub fn beginning(server: &Server, goal: GoalId) -> String {
+pub(crate) fn beginning(server: &Server, goal: GoalId) -> String {
     let seq = 0_i64.to_be_bytes();
     let seal = server.app.keys.cursor_seal("goal.stream", &[goal.0.as_bytes().as_slice(), &seq].concat());
     URL_SAFE_NO_PAD.encode([seq.as_slice(), &seal].concat())
 }
 
 /// Follows a goal, asks for its whole past some times over, runs a few long queries, and never reads again.
-pub async fn unread(mut socket: Socket, goal: GoalId, after: &str) -> Socket {
+pub(crate) async fn unread(mut socket: Socket, goal: GoalId, after: &str) -> Socket {
     socket.subscribe("live", LONG, json!({ "id": goal.to_string() })).await;
     for number in 0..10 {
         socket.subscribe(&format!("r{number}"), LONG, json!({ "id": goal.to_string(), "after": after })).await;

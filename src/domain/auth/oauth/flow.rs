@@ -34,7 +34,7 @@ const MAX_CODE: usize = 4096;
 
 /// A wish to go to a provider.
 #[derive(Debug, Clone)]
-pub struct Begin {
+pub(crate) struct Begin {
     /// Its name in the configuration.
     pub provider: String,
     /// Where in the frontend to go on; none: its start.
@@ -43,7 +43,7 @@ pub struct Begin {
 
 /// A flow that has begun, as the client gets it.
 #[derive(Clone)]
-pub struct Begun {
+pub(crate) struct Begun {
     /// Where to send the browser.
     pub authorization_url: Url,
     /// Kept by whoever began, and wanted at the end.
@@ -59,12 +59,12 @@ impl std::fmt::Debug for Begun {
 }
 
 /// Begins a sign-in by a provider. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
-pub async fn begin(app: &App, client: &Client, command: Begin) -> Result<Begun> {
+pub(crate) async fn begin(app: &App, client: &Client, command: Begin) -> Result<Begun> {
     begin_flow(app, client, None, command).await
 }
 
 /// Begins to link an identity to the account of whoever is signed in. Codes: INVALID, TOO_LONG, PROVIDER_FAILED.
-pub async fn identity_link(app: &App, actor: &Actor, client: &Client, command: Begin) -> Result<Begun> {
+pub(crate) async fn identity_link(app: &App, actor: &Actor, client: &Client, command: Begin) -> Result<Begun> {
     let user = actor.require_user()?;
     require_recent_authentication(app, actor).await?;
     begin_flow(app, client, Some(user.id), command).await
@@ -122,7 +122,7 @@ fn relative_path(path: &str) -> Result<String> {
 
 /// What a provider sends a browser back with.
 #[derive(Debug, Clone, Default)]
-pub struct ComeBack {
+pub(crate) struct ComeBack {
     /// The provider, by the path.
     pub provider: String,
     /// What was sent along.
@@ -137,7 +137,7 @@ pub struct ComeBack {
 
 /// Takes a browser back from a provider; gives where in the frontend it goes on, with a `ticket` or an `error`:
 /// `invalid_state`, `access_denied` or `provider_failed`.
-pub async fn come_back(app: &App, back: ComeBack) -> Result<Url> {
+pub(crate) async fn come_back(app: &App, back: ComeBack) -> Result<Url> {
     let (Some(provider), Some(state)) = (find(app, &back.provider), back.state.as_deref()) else {
         return onward(app, None, "error", "invalid_state");
     };
@@ -222,7 +222,7 @@ fn onward(app: &App, path: Option<&str>, name: &str, value: &str) -> Result<Url>
 
 /// The end of a flow.
 #[derive(Clone)]
-pub struct Complete {
+pub(crate) struct Complete {
     /// What `oauthBegin` gave.
     pub flow_token: String,
     /// What the browser came back with.
@@ -244,7 +244,7 @@ struct Taken {
 
 /// Ends a flow: asks the provider who it was, and signs them in, or links the identity. Codes: PROVIDER_FAILED,
 /// LINK_REQUIRED, PROVIDER_EMAIL_UNVERIFIED, EMAIL_NOT_CONFIRMED, ALREADY_LINKED, ACCOUNT_SUSPENDED.
-pub async fn complete(app: &App, actor: &Actor, client: &Client, command: Complete) -> Result<Completed> {
+pub(crate) async fn complete(app: &App, actor: &Actor, client: &Client, command: Complete) -> Result<Completed> {
     let taken = take(app, actor, &command).await?;
     if taken.user.is_some() {
         // As when it began: not without the second factor that their role demands.

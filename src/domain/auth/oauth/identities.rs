@@ -31,7 +31,7 @@ use crate::{
 
 /// An identity elsewhere by which a person signs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LinkedIdentity {
+pub(crate) struct LinkedIdentity {
     /// The id of the row of `identities`.
     pub id: IdentityId,
     /// The provider's name.
@@ -47,7 +47,7 @@ pub struct LinkedIdentity {
 }
 
 /// The identities of a person, oldest first: for themselves only, `None` for everybody else.
-pub async fn identities(app: &App, actor: &Actor, user: UserId) -> Result<Option<Vec<LinkedIdentity>>> {
+pub(crate) async fn identities(app: &App, actor: &Actor, user: UserId) -> Result<Option<Vec<LinkedIdentity>>> {
     if actor.user_id() != Some(user) {
         return Ok(None);
     }
@@ -57,7 +57,7 @@ pub async fn identities(app: &App, actor: &Actor, user: UserId) -> Result<Option
 }
 
 /// The actor's own identities by id.
-pub async fn identities_by_id(
+pub(crate) async fn identities_by_id(
     app: &App,
     actor: &Actor,
     ids: &[IdentityId],
@@ -74,7 +74,7 @@ fn linked(app: &App, row: Model) -> LinkedIdentity {
 }
 
 /// Unlinks one of the actor's own identities. Codes: NOT_FOUND, LAST_WAY_IN.
-pub async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity: IdentityId) -> Result<User> {
+pub(crate) async fn identity_unlink(app: &App, actor: &Actor, client: &Client, identity: IdentityId) -> Result<User> {
     let id = actor.require_user()?.id;
     require_recent_authentication(app, actor).await?;
     let user = accounts::get(app, id).await?;

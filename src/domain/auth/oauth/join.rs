@@ -34,7 +34,7 @@ use crate::{
 
 /// What came of a flow.
 #[derive(Debug, Clone)]
-pub enum Completed {
+pub(crate) enum Completed {
     /// Somebody signs in.
     SignedIn {
         /// A session, or a challenge for the second factor.

@@ -52,13 +52,14 @@ use crate::{
     platform::{ids, providers::oauth::Failure},
 };
 
-pub use flow::{Begin, Begun, ComeBack, Complete, begin, come_back, complete, identity_link, prune};
-pub use identities::{LinkedIdentity, identities, identities_by_id, identity_unlink};
-pub use join::Completed;
+pub use flow::prune;
+pub(crate) use flow::{Begin, Begun, ComeBack, Complete, begin, come_back, complete, identity_link};
+pub(crate) use identities::{LinkedIdentity, identities, identities_by_id, identity_unlink};
+pub(crate) use join::Completed;
 
 /// A provider by which people can sign in here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignInProvider {
+pub(crate) struct SignInProvider {
     /// Made of its name.
     pub id: SignInProviderId,
     /// In addresses, and in the graph.
@@ -69,7 +70,7 @@ pub struct SignInProvider {
 
 /// The providers by which people can sign in here, in the order of the configuration.
 #[must_use]
-pub fn sign_in_providers(app: &App) -> Vec<SignInProvider> {
+pub(crate) fn sign_in_providers(app: &App) -> Vec<SignInProvider> {
     let all = app.config.oauth_providers.iter().map(|provider| SignInProvider {
         id: SignInProviderId(ids::named(&provider.name)),
         name: provider.name.clone(),

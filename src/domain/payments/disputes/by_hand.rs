@@ -41,7 +41,7 @@ const LONGEST: usize = 100;
 
 /// How a dispute stands, as the provider's pages or letters say.
 #[derive(Debug, Clone)]
-pub struct DisputeSaid {
+pub(crate) struct DisputeSaid {
     /// How it stands.
     pub state: DisputeState,
     /// How much is disputed.
@@ -79,7 +79,7 @@ impl DisputeSaid {
 /// authentication. Codes: NOT_FOUND, WRONG_STATE (nothing was taken, the provider tells by itself, or the dispute was decided
 /// otherwise), SECOND_PERSON_NEEDED (one's own), CURRENCY_MISMATCH, AMOUNT_TOO_LARGE (together with what is disputed, or went
 /// back, already; or the fee is more than the dispute), ALREADY_EXISTS (of another amount), BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn admin_dispute_record(
+pub(crate) async fn admin_dispute_record(
     app: &App,
     actor: &Actor,
     client: &Client,

@@ -41,7 +41,7 @@ pub(super) async fn all_of(app: &App, payment: PaymentId) -> Result<Vec<Dispute>
 }
 
 /// The disputes of payments, by payment, oldest first: whoever sees a payment sees them.
-pub async fn disputes_by_payment(
+pub(crate) async fn disputes_by_payment(
     app: &App,
     _actor: &Actor,
     ids: &[PaymentId],
@@ -56,7 +56,7 @@ pub async fn disputes_by_payment(
 /// A dispute with the currency of its payment.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
-pub struct DisputeOfPayment {
+pub(crate) struct DisputeOfPayment {
     /// The row of `payment_disputes`.
     #[sea_orm(nested)]
     pub dispute: Dispute,
@@ -66,7 +66,7 @@ pub struct DisputeOfPayment {
 }
 
 /// Disputes by id, of payments that the actor may see.
-pub async fn disputes_by_id(
+pub(crate) async fn disputes_by_id(
     app: &App,
     actor: &Actor,
     ids: &[DisputeId],
@@ -81,7 +81,7 @@ pub async fn disputes_by_id(
 
 /// What disputes have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DisputeFilter {
+pub(crate) struct DisputeFilter {
     /// How they stand.
     pub states: Option<Vec<DisputeState>>,
     /// When they became known.
@@ -89,11 +89,11 @@ pub struct DisputeFilter {
 }
 
 /// What cursors in the list of disputes are tied to.
-pub const DISPUTE_SORT: &str = "disputes.newest";
+pub(crate) const DISPUTE_SORT: &str = "disputes.newest";
 
 /// A dispute's place in the list.
 #[must_use]
-pub fn dispute_cursor(found: &DisputeOfPayment) -> Cursor {
+pub(crate) fn dispute_cursor(found: &DisputeOfPayment) -> Cursor {
     Cursor { sort: DISPUTE_SORT, key: Key::Time(found.dispute.opened_at), id: found.dispute.id.0 }
 }
 
@@ -104,7 +104,7 @@ fn visible_to(actor: &Actor) -> Result<List<Entity>> {
 }
 
 /// Everybody's disputes, newest first, for those who may see them.
-pub async fn disputes(
+pub(crate) async fn disputes(
     app: &App,
     actor: &Actor,
     filter: &DisputeFilter,

@@ -35,7 +35,7 @@ const LONGEST_NOTE: usize = 500;
 
 /// The payer of a bank transfer says how to find it: the bank's reference, a link to a slip. Codes: NOT_FOUND, WRONG_STATE,
 /// BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn payment_proof_add(
+pub(crate) async fn payment_proof_add(
     app: &App,
     actor: &Actor,
     access: &Access,
@@ -71,7 +71,7 @@ pub async fn payment_proof_add(
 
 /// Money that a bank has.
 #[derive(Debug, Clone)]
-pub struct MoneyReceived {
+pub(crate) struct MoneyReceived {
     /// How much; all that is left, if `None`.
     pub amount: Option<Money>,
     /// What the bank calls it.
@@ -156,7 +156,7 @@ impl Word {
 /// than was to be paid, or late. What comes afterwards is confirmed alike. Above SECOND_PERSON_ABOVE, with what came before,
 /// it is only proposed to a second person, who says the same. Needs a recent authentication. Codes: NOT_FOUND, WRONG_STATE,
 /// SECOND_PERSON_NEEDED, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
-pub async fn admin_payment_confirm(
+pub(crate) async fn admin_payment_confirm(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -168,7 +168,7 @@ pub async fn admin_payment_confirm(
 
 /// The courier brought the cash of a payment to the bank, all or part of it. Two people and a recent authentication as with
 /// [`admin_payment_confirm`]. Codes: the same.
-pub async fn admin_payment_remit(
+pub(crate) async fn admin_payment_remit(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -209,7 +209,7 @@ async fn receive(
 
 /// The courier has the cash of a payment. Two people and a recent authentication as with [`admin_payment_confirm`]. Codes:
 /// NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED.
-pub async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id: PaymentId) -> Result<Payment> {
+pub(crate) async fn admin_payment_collect(app: &App, actor: &Actor, client: &Client, id: PaymentId) -> Result<Payment> {
     let word = Word::Collected;
     let user = staff::require_recent_authentication(app, actor).await?;
     app.db

@@ -120,7 +120,7 @@ pub(super) async fn forget_in(tx: &Transaction, subject: Uuid) -> Result<()> {
 }
 
 /// The payments and refunds that wait for a second person, for those who may see that.
-pub async fn awaited(app: &App, actor: &Actor, subjects: &[Uuid]) -> Result<HashMap<Uuid, bool>> {
+pub(crate) async fn awaited(app: &App, actor: &Actor, subjects: &[Uuid]) -> Result<HashMap<Uuid, bool>> {
     if !actor.may(Permission::SeeMoney) {
         return Ok(HashMap::new());
     }

@@ -35,7 +35,7 @@ use crate::{
 /// Staff gave the money of a refund back by hand. Two people and a recent authentication as with
 /// [`super::payments::admin_payment_confirm`]. Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
 /// INVALID_CHARACTERS.
-pub async fn admin_refund_complete(
+pub(crate) async fn admin_refund_complete(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -77,7 +77,7 @@ pub async fn admin_refund_complete(
 
 /// Staff could not give the money of a refund back by hand: it stays where it is. Codes: NOT_FOUND, WRONG_STATE,
 /// SECOND_PERSON_NEEDED, BLANK, TOO_LONG, INVALID_CHARACTERS.
-pub async fn admin_refund_fail(
+pub(crate) async fn admin_refund_fail(
     app: &App,
     actor: &Actor,
     client: &Client,

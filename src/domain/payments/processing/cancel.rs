@@ -62,7 +62,7 @@ pub(super) fn over(payment: &Payment) -> Charge {
 
 /// The payer does not want to pay any more. Again, it changes nothing. Codes: NOT_FOUND, WRONG_STATE. UNAVAILABLE when the
 /// provider can't be reached.
-pub async fn payment_cancel(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Payment> {
+pub(crate) async fn payment_cancel(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Payment> {
     let payment = queries::find(app, actor, id, access).await?.filter(|payment| is_payer(actor, payment));
     let payment = payment.ok_or_else(payments::not_found)?;
     if payment.state == PaymentState::Cancelled {
@@ -75,7 +75,7 @@ pub async fn payment_cancel(app: &App, actor: &Actor, id: PaymentId, access: &Ac
 
 /// Staff calls a payment of somebody else's off. Codes: NOT_FOUND, WRONG_STATE, SECOND_PERSON_NEEDED, BLANK, TOO_LONG,
 /// INVALID_CHARACTERS. UNAVAILABLE when the provider can't be reached.
-pub async fn admin_payment_cancel(
+pub(crate) async fn admin_payment_cancel(
     app: &App,
     actor: &Actor,
     client: &Client,

@@ -42,7 +42,7 @@ pub async fn started(app: &App, actor: &Actor, outcome: Idempotent<PaymentId>) -
 
 /// Tells the provider of a payment that it does not know of yet, and records its answer. Again, or for a payment that has
 /// begun, it changes nothing. Where the provider can't be reached, the payment stays as it is, and the poll goes on.
-pub async fn start(app: &App, id: PaymentId) -> Result<Payment> {
+pub(crate) async fn start(app: &App, id: PaymentId) -> Result<Payment> {
     start_by(app, id, true).await
 }
 
@@ -143,7 +143,7 @@ pub async fn refresh(app: &App, id: PaymentId, source: EventSource) -> Result<Re
 }
 
 /// The payer says that they did their part: the provider is asked at once. Code: NOT_FOUND.
-pub async fn confirm(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Payment> {
+pub(crate) async fn confirm(app: &App, actor: &Actor, id: PaymentId, access: &Access) -> Result<Payment> {
     queries::find(app, actor, id, access).await?.ok_or_else(payments::not_found)?;
     match refresh(app, id, EventSource::Confirm).await? {
         Ok(payment) => Ok(payment),

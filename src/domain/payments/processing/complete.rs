@@ -25,7 +25,7 @@ use crate::{
 impl PaymentState {
     /// Whether nothing more is expected of the provider.
     #[must_use]
-    pub fn is_final(self) -> bool {
+    pub(crate) fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Expired)
     }
 }

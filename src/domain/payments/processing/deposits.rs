@@ -30,7 +30,7 @@ use crate::{
 
 /// Money that is to come into the actor's wallet.
 #[derive(Debug, Clone)]
-pub struct WalletDeposit {
+pub(crate) struct WalletDeposit {
     /// What is to come in, above zero.
     pub amount: Money,
     /// Who moves it.
@@ -55,7 +55,7 @@ impl WalletDeposit {
 
 /// Begins a payment into the actor's wallet. Codes: CURRENCY_MISMATCH, PROVIDER_NOT_AVAILABLE, NOT_FOUND, IDEMPOTENCY_KEY_REUSED, BLANK,
 /// TOO_LONG, INVALID_CHARACTERS.
-pub async fn wallet_deposit(
+pub(crate) async fn wallet_deposit(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -94,7 +94,7 @@ pub async fn wallet_deposit(
 
 /// The target of deposits: the payer's wallet.
 #[derive(Debug)]
-pub struct Deposits;
+pub(crate) struct Deposits;
 
 fn wallet(payment: &payment::Model) -> AccountRef {
     AccountRef::Wallet(UserId(payment.target_id))

@@ -5,7 +5,7 @@ use crate::{
 };
 
 /// What the payer has to do for the payment to go on.
-pub fn next_action(app: &App, payment: &Payment) -> Result<NextAction> {
+pub(crate) fn next_action(app: &App, payment: &Payment) -> Result<NextAction> {
     let next = open_next(app, payment)?;
     // The sandbox's pages are ours, wherever clients reach us.
     let ours = |url: String| if url.starts_with('/') { format!("{}{url}", app.public_url()) } else { url };

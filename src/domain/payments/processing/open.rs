@@ -115,7 +115,7 @@ pub async fn open_in(app: &App, tx: &Transaction, new: &NewPayment) -> Result<Pa
 
 /// Pays at once, where no provider has to be waited for: out of the payer's wallet. Call it when what the payment is for is
 /// written. Code: INSUFFICIENT_FUNDS.
-pub async fn pay_at_once_in(app: &App, tx: &Transaction, payment: Payment) -> Result<Payment> {
+pub(crate) async fn pay_at_once_in(app: &App, tx: &Transaction, payment: Payment) -> Result<Payment> {
     if payment.provider != ProviderKind::Wallet {
         return Ok(payment);
     }

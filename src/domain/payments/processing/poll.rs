@@ -65,7 +65,7 @@ pub async fn poll_all(app: &App) -> Result<u64> {
 }
 
 /// The same, of one provider.
-pub async fn poll_provider(app: &App, provider: ProviderKind) -> Result<u64> {
+pub(crate) async fn poll_provider(app: &App, provider: ProviderKind) -> Result<u64> {
     let mut done = if provider == ProviderKind::Sandbox { sandbox(app).await? } else { 0 };
     let payments = due(app, payment_queue(), provider).await?;
     done += payments.len() as u64;

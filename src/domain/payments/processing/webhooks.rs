@@ -24,7 +24,7 @@ const GIVE_UP_AFTER: chrono::TimeDelta = chrono::TimeDelta::days(3);
 
 /// What came of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Received {
+pub(crate) enum Received {
     /// Kept; or it was there already.
     Kept,
     /// There is no such provider here.
@@ -34,7 +34,7 @@ pub enum Received {
 }
 
 /// Takes in a webhook: `body` is as it came. Again, it changes nothing.
-pub async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]) -> Result<Received> {
+pub(crate) async fn receive(app: &App, provider: &str, envelope: &Envelope, body: &[u8]) -> Result<Received> {
     let found = app.payments.gateway(provider).zip(ProviderKind::parse(provider));
     let Some((gateway, kind)) = found else { return Ok(Received::Unknown) };
     let notice = match gateway.verify_webhook(envelope, body, app.clock.now()).await {

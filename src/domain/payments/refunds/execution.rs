@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How long providers remember what was asked under a key, and a little less (Stripe: 24 hours).
-pub const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
+pub(crate) const REMEMBERED: chrono::TimeDelta = chrono::TimeDelta::hours(20);
 /// How long a provider that is down is tried.
 const GIVE_UP_AFTER: chrono::TimeDelta = chrono::TimeDelta::days(14);
 

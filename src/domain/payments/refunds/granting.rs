@@ -121,7 +121,7 @@ pub(super) async fn hold_in(
 /// Gives back all that is left of a payment, because of something that happens once, such as `goal_cancelled`: the program's
 /// own decision. What was asked for already is granted by it, as it was asked. Locks the payment. Done before, it changes
 /// nothing.
-pub async fn grant_in(app: &App, tx: &Transaction, id: PaymentId, cause: &'static str) -> Result<()> {
+pub(crate) async fn grant_in(app: &App, tx: &Transaction, id: PaymentId, cause: &'static str) -> Result<()> {
     let payment = rows::lock_in(tx, id).await?;
     answer_requests_in(app, tx, &payment, cause).await?;
     let payment = rows::lock_in(tx, id).await?;

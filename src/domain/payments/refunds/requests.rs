@@ -34,11 +34,11 @@ use crate::{
 };
 
 /// Most characters of a reason.
-pub const MAX_REASON: usize = 500;
+pub(crate) const MAX_REASON: usize = 500;
 
 /// A refund that somebody wants.
 #[derive(Debug, Clone)]
-pub struct RefundAsk {
+pub(crate) struct RefundAsk {
     /// How much; all that is left, if `None`.
     pub amount: Option<Money>,
     /// Where it is to go.
@@ -84,7 +84,7 @@ impl RefundAsk {
 
 /// The payer asks for their money back. Codes: NOT_FOUND, WRONG_STATE, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
 /// ALREADY_EXISTS, TOO_LONG, INVALID_CHARACTERS, PROVIDER_NOT_AVAILABLE, IDEMPOTENCY_KEY_REUSED, BLANK.
-pub async fn refund_request(
+pub(crate) async fn refund_request(
     app: &App,
     actor: &Actor,
     access: &Access,
@@ -142,7 +142,7 @@ fn is_possible(payment: &Payment, destination: RefundDestination) -> bool {
 
 /// Staff, or whom the money was for, grants or refuses what was asked for. Codes: NOT_FOUND, WRONG_STATE,
 /// INSUFFICIENT_FUNDS, AMOUNT_TOO_LARGE, TOO_LONG, INVALID_CHARACTERS.
-pub async fn refund_decide(
+pub(crate) async fn refund_decide(
     app: &App,
     actor: &Actor,
     client: &Client,
@@ -198,7 +198,7 @@ pub async fn refund_decide(
 
 /// Staff gives money back, all or part of it. Codes: NOT_FOUND, WRONG_STATE, AMOUNT_TOO_LARGE, CURRENCY_MISMATCH,
 /// INSUFFICIENT_FUNDS, PROVIDER_NOT_AVAILABLE, BLANK, TOO_LONG, INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
-pub async fn payment_refund(
+pub(crate) async fn payment_refund(
     app: &App,
     actor: &Actor,
     client: &Client,

@@ -62,7 +62,7 @@ pub(super) fn is_told(refund: &Refund) -> bool {
 }
 
 /// The refunds of payments, by payment, oldest first, the newest 100 of each: whoever sees a payment sees them.
-pub async fn refunds_by_payment(
+pub(crate) async fn refunds_by_payment(
     app: &App,
     _actor: &Actor,
     ids: &[PaymentId],
@@ -83,7 +83,7 @@ pub(crate) async fn refunds_of(app: &App, ids: &[PaymentId]) -> Result<Vec<Refun
 /// A refund with the currency of its payment.
 #[derive(Debug, Clone, PartialEq, Eq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
-pub struct RefundOfPayment {
+pub(crate) struct RefundOfPayment {
     /// The row of `refunds`.
     #[sea_orm(nested)]
     pub refund: Refund,
@@ -99,7 +99,11 @@ pub(crate) async fn get_with_currency(app: &App, id: RefundId) -> Result<RefundO
 }
 
 /// Refunds by id, of payments that the actor may see.
-pub async fn refunds_by_id(app: &App, actor: &Actor, ids: &[RefundId]) -> Result<HashMap<RefundId, RefundOfPayment>> {
+pub(crate) async fn refunds_by_id(
+    app: &App,
+    actor: &Actor,
+    ids: &[RefundId],
+) -> Result<HashMap<RefundId, RefundOfPayment>> {
     let refunds = Entity::find().left_join(payment::Entity).filter(any_id(Column::Id, ids));
     let found: Vec<RefundOfPayment> = app.db.read(refunds).await?;
     let payments: Vec<PaymentId> = found.iter().map(|found| found.refund.payment_id).collect();
@@ -110,7 +114,7 @@ pub async fn refunds_by_id(app: &App, actor: &Actor, ids: &[RefundId]) -> Result
 
 /// What refunds have to have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RefundFilter {
+pub(crate) struct RefundFilter {
     /// How far they have come.
     pub states: Option<Vec<RefundState>>,
     /// When they were asked for.
@@ -118,11 +122,11 @@ pub struct RefundFilter {
 }
 
 /// What cursors in the list of refunds are tied to.
-pub const REFUND_SORT: &str = "refunds.newest";
+pub(crate) const REFUND_SORT: &str = "refunds.newest";
 
 /// A refund's place in the list.
 #[must_use]
-pub fn refund_cursor(found: &RefundOfPayment) -> Cursor {
+pub(crate) fn refund_cursor(found: &RefundOfPayment) -> Cursor {
     Cursor { sort: REFUND_SORT, key: Key::Time(found.refund.created_at), id: found.refund.id.0 }
 }
 
@@ -133,7 +137,7 @@ fn visible_to(actor: &Actor) -> Result<List<Entity>> {
 }
 
 /// Everybody's refunds, newest first, for those who may see them.
-pub async fn refunds(
+pub(crate) async fn refunds(
     app: &App,
     actor: &Actor,
     filter: &RefundFilter,

@@ -182,7 +182,7 @@ async fn book_in(
 
 /// What a provider kept or paid out, as staff says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProviderSettlement {
+pub(crate) struct ProviderSettlement {
     /// The provider that kept it or paid it out.
     pub provider: ProviderKind,
     /// What it was.
@@ -216,7 +216,7 @@ impl ProviderSettlement {
 /// provider is booked once, whoever tells it. Needs a recent authentication. Codes: PROVIDER_NOT_AVAILABLE (it is not used here,
 /// holds no money for us, or tells by itself), ALREADY_EXISTS (the reference, with something else), BLANK, TOO_LONG,
 /// INVALID_CHARACTERS, IDEMPOTENCY_KEY_REUSED.
-pub async fn provider_settlement_record(
+pub(crate) async fn provider_settlement_record(
     app: &App,
     actor: &Actor,
     client: &Client,

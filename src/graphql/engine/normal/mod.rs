@@ -26,7 +26,7 @@ use crate::{error::Refusal, platform::crypto::sha256};
 const MOST: u64 = 10_000;
 
 /// An operation of a valid document, alone in a document without fragments.
-pub fn normalize(
+pub(crate) fn normalize(
     model: &Model,
     document: &ExecutableDocument,
     operation: &Positioned<OperationDefinition>,
@@ -244,7 +244,7 @@ fn on_object(object: &str, field: Positioned<Selection>) -> Positioned<Selection
 
 /// A value with its variables filled in, as the executor does it; nothing where the variable is absent.
 #[must_use]
-pub fn filled_in(value: &Value, variables: &Variables) -> Option<async_graphql::Value> {
+pub(crate) fn filled_in(value: &Value, variables: &Variables) -> Option<async_graphql::Value> {
     use async_graphql::Value as Constant;
     Some(match value {
         Value::Variable(name) => return variables.get(name).cloned(),
@@ -262,7 +262,7 @@ pub fn filled_in(value: &Value, variables: &Variables) -> Option<async_graphql::
 /// Tells what subscriptions ask of their events: equal for equal selections and arguments, whatever the variables and
 /// fragments are called that they were written with. The arguments of the root field choose the events, and don't count.
 #[must_use]
-pub fn fingerprint(normal: &ExecutableDocument, variables: &Variables) -> [u8; 32] {
+pub(crate) fn fingerprint(normal: &ExecutableDocument, variables: &Variables) -> [u8; 32] {
     let mut text = String::new();
     for (_, operation) in normal.operations.iter() {
         text.push_str(&operation.node.ty.to_string());

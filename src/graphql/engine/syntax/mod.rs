@@ -29,7 +29,7 @@ type Result<T> = std::result::Result<T, Refusal>;
 const MAX_NESTING: u64 = 64;
 
 /// Reads a document that keeps the limits of a text; gives how many tokens it has, too.
-pub fn parse(text: &str, limits: &Limits) -> Result<(ExecutableDocument, u64)> {
+pub(crate) fn parse(text: &str, limits: &Limits) -> Result<(ExecutableDocument, u64)> {
     let tokens = lexer::tokens(text, limits, MAX_NESTING)?;
     let count = tokens.len() as u64 - 1;
     let document = Parser { text, tokens, next: 0 }.document()?;

@@ -32,7 +32,7 @@ const SHOWN_ERRORS: usize = 50;
 
 /// What the validation has found out about a valid operation, and what comes behind it needs to know.
 #[derive(Debug, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// Whether variables decide which fields there are.
     pub conditional: bool,
     /// Variables that may be absent and stand for an argument that then has its default.
@@ -46,7 +46,7 @@ pub struct Facts {
 }
 
 /// Checks a document without circles. Gives the facts of each operation, by its name.
-pub fn validate(
+pub(crate) fn validate(
     model: &Model,
     document: &ExecutableDocument,
     suggestions: bool,

@@ -5,11 +5,11 @@
 //! not matter.
 
 mod exchange;
-pub mod paymob;
-pub mod paypal;
+pub(crate) mod paymob;
+pub(crate) mod paypal;
 pub mod sandbox;
 pub mod signature;
-pub mod stripe;
+pub(crate) mod stripe;
 
 use std::{collections::BTreeMap, fmt};
 

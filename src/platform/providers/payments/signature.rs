@@ -18,7 +18,7 @@ pub fn sign(secret: &[u8], body: &[u8], at: DateTime<Utc>) -> String {
 }
 
 /// Whether a body was signed with a secret, and lately. Several `v1` may be there while a secret is being changed.
-pub fn verify(secret: &[u8], header: Option<&str>, body: &[u8], now: DateTime<Utc>) -> Result<(), Rejected> {
+pub(crate) fn verify(secret: &[u8], header: Option<&str>, body: &[u8], now: DateTime<Utc>) -> Result<(), Rejected> {
     let mut at = None;
     let mut tags = Vec::new();
     for (name, value) in header.unwrap_or_default().split(',').filter_map(|part| part.trim().split_once('=')) {
@@ -44,7 +44,7 @@ fn signed(at: i64, body: &[u8]) -> Vec<u8> {
 
 /// Bytes of a hexadecimal text of even length.
 #[must_use]
-pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
     digits.len().is_multiple_of(2).then(|| digits.chunks_exact(2).map(|two| (two[0] * 16 + two[1]) as u8).collect())
 }

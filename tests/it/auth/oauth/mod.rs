@@ -2,9 +2,9 @@
 //! the attacks.
 
 mod attacks;
-pub mod browser;
+pub(crate) mod browser;
 mod joining;
-pub mod provider;
+pub(crate) mod provider;
 
 use agora::domain::auth;
 use chrono::TimeDelta;

@@ -32,13 +32,13 @@ use url::form_urlencoded;
 use crate::harness::Server;
 
 /// Where the clients of the tests reach the server.
-pub const PUBLIC: &str = "https://agora.example";
+pub(crate) const PUBLIC: &str = "https://agora.example";
 /// The secret of every client at the provider.
-pub const SECRET: &str = "a client's secret: +/=&";
+pub(crate) const SECRET: &str = "a client's secret: +/=&";
 
 /// How an answer is made wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lie {
+pub(crate) enum Lie {
     /// It is not.
     None,
     AlgNone,
@@ -88,7 +88,7 @@ struct Inner {
 
 /// The provider.
 #[derive(Clone)]
-pub struct Provider(Arc<Inner>);
+pub(crate) struct Provider(Arc<Inner>);
 
 struct Keys {
     rsa: EncodingKey,
@@ -112,7 +112,7 @@ fn keys() -> &'static Keys {
 
 impl Provider {
     /// Starts one, and a server by which people can sign in at it in four ways.
-    pub async fn start(settings: &[(&str, &str)]) -> (Self, Server) {
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> (Self, Server) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut all = vec![
@@ -171,57 +171,57 @@ impl Provider {
     }
 
     /// Who is signed in there from now on.
-    pub fn person(&self, subject: &str, email: &str, verified: bool) {
+    pub(crate) fn person(&self, subject: &str, email: &str, verified: bool) {
         self.claims(json!({ "sub": subject, "email": email, "email_verified": verified, "name": "Amina El Sayed" }));
     }
 
     /// The same, claim by claim.
-    pub fn claims(&self, claims: Value) {
+    pub(crate) fn claims(&self, claims: Value) {
         *self.0.claims.lock().unwrap() = claims;
     }
 
     /// What only the user info tells.
-    pub fn user_info(&self, claims: Value) {
+    pub(crate) fn user_info(&self, claims: Value) {
         *self.0.user_info.lock().unwrap() = claims;
     }
 
     /// Who is signed in at GitHub.
-    pub fn github(&self, user: Value, emails: Value) {
+    pub(crate) fn github(&self, user: Value, emails: Value) {
         *self.0.github.lock().unwrap() = (user, emails);
     }
 
     /// Who is signed in at Discord.
-    pub fn discord(&self, user: Value) {
+    pub(crate) fn discord(&self, user: Value) {
         *self.0.discord.lock().unwrap() = user;
     }
 
     /// Lies from now on.
-    pub fn lie(&self, lie: Lie) {
+    pub(crate) fn lie(&self, lie: Lie) {
         *self.0.lie.lock().unwrap() = lie;
     }
 
     /// Signs with ES256 from now on.
-    pub fn elliptic(&self) {
+    pub(crate) fn elliptic(&self) {
         *self.0.elliptic.lock().unwrap() = true;
     }
 
     /// Names its key anew from now on.
-    pub fn rotate(&self, kid: &str) {
+    pub(crate) fn rotate(&self, kid: &str) {
         kid.clone_into(&mut self.0.kid.lock().unwrap());
     }
 
     /// What it takes the time to be.
-    pub fn at(&self, seconds: i64) {
+    pub(crate) fn at(&self, seconds: i64) {
         *self.0.now.lock().unwrap() = seconds;
     }
 
     /// How often a path was asked for.
-    pub fn asked(&self, path: &str) -> usize {
+    pub(crate) fn asked(&self, path: &str) -> usize {
         self.0.asked.lock().unwrap().iter().filter(|asked| *asked == path).count()
     }
 
     /// Where it is.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.0.url
     }
 

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A notice, as it arrives.
-pub struct Arriving {
+pub(crate) struct Arriving {
     pub headers: BTreeMap<String, String>,
     /// With its question mark, or empty.
     pub query: String,
@@ -24,7 +24,7 @@ pub struct Arriving {
 
 impl Arriving {
     /// Arrives from a provider, with this body; gives how it was taken.
-    pub async fn arrive(&self, server: &Server, provider: &str, body: String) -> StatusCode {
+    pub(crate) async fn arrive(&self, server: &Server, provider: &str, body: String) -> StatusCode {
         let mut request = Request::post(format!("/webhooks/{}{}", provider.to_lowercase(), self.query));
         for (name, value) in &self.headers {
             request = request.header(name, value);
@@ -35,7 +35,7 @@ impl Arriving {
 
 /// `pay` does what the payer does, given what they have to do next; `notice` gives what the provider then sends. Gives
 /// the payer and the payment, of which 12.50 were taken, and 5.00 and 7.50 given back.
-pub async fn deposit_and_refund(
+pub(crate) async fn deposit_and_refund(
     server: &Server,
     provider: &str,
     currency: &str,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// What amina gives: 5.00 USD under the key `g`.
-pub const GIVE: &str = "mutation($input: GoalContributeInput!) { goalContribute(input: $input) { contribution { state } \
+pub(crate) const GIVE: &str = "mutation($input: GoalContributeInput!) { goalContribute(input: $input) { contribution { state } \
      payment { id state } replayed errors { code } } }";
 
 /// How often each thing has happened when her only contribution came in.
@@ -38,7 +38,7 @@ const GIVEN_BACK: &[(&str, i64)] = &[
     ("SELECT raised FROM goals", 0),
 ];
 
-pub async fn killed_while_giving(step: &str, by_webhook: bool) {
+pub(crate) async fn killed_while_giving(step: &str, by_webhook: bool) {
     let scene = Scene::new(if by_webhook { "600" } else { "1" }).await;
     let goal = goals::begin(&scene.staff, &json!({})).await;
     let input = goals::gift(&goal, "5.00", "g", &json!({}));
@@ -61,7 +61,7 @@ pub async fn killed_while_giving(step: &str, by_webhook: bool) {
 }
 
 /// Each with whether a webhook leads there.
-pub const BY_CARD: &[(&str, bool)] = &[("payment.completing", false), ("payment.recorded", true)];
+pub(crate) const BY_CARD: &[(&str, bool)] = &[("payment.completing", false), ("payment.recorded", true)];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_given_by_card_at_a_sudden_end_comes_in_once() {
@@ -87,7 +87,7 @@ async fn what_is_given_from_a_wallet_is_told_though_its_giver_was_not_answered()
     scene.assert_ended(step, &once, (300, 0)).await;
 }
 
-pub const REFUNDING_ALL: &str = "goal.refunding";
+pub(crate) const REFUNDING_ALL: &str = "goal.refunding";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_gave_to_a_goal_that_is_called_off_gets_it_back_once_whatever_ends_meanwhile() {

@@ -13,7 +13,7 @@ use crate::{
 const DEPOSIT: &str = "mutation { walletDeposit(input: { amount: { amount: \"5.00\", currency: \"USD\" }, provider: SANDBOX, \
      idempotencyKey: \"k\" }) { payment { id state nextAction { clientSecret } } replayed errors { code } } }";
 const CONFIRM: &str = "mutation($id: ID!) { paymentConfirm(input: { id: $id }) { payment { state } errors { code } } }";
-pub const REFUND: &str = "mutation($id: ID!) { paymentRefund(input: { id: $id, reason: \"x\", idempotencyKey: \"k\" }) \
+pub(crate) const REFUND: &str = "mutation($id: ID!) { paymentRefund(input: { id: $id, reason: \"x\", idempotencyKey: \"k\" }) \
      { refund { id state } replayed errors { code } } }";
 const SAVE: &str = "mutation { paymentMethodAdd(input: { provider: SANDBOX, kind: CARD, token: \"tok_4242424242424242\", \
      idempotencyKey: \"s\" }) { paymentMethod { id lastFour } replayed errors { code } } }";
@@ -21,7 +21,7 @@ const PAY: &str = "mutation($method: ID!) { walletDeposit(input: { amount: { amo
      provider: SANDBOX, methodId: $method, idempotencyKey: \"k\" }) { payment { state } errors { code } } }";
 
 /// How a payment is begun and paid: 5.00 USD under the key `k`, and how often each thing has happened when it ended well.
-pub const PAID: &[(&str, i64)] = &[
+pub(crate) const PAID: &[(&str, i64)] = &[
     ("SELECT COUNT(*) FROM payments WHERE state = 'completed' AND captured = 500", 1),
     ("SELECT COUNT(*) FROM payments", 1),
     ("SELECT COUNT(*) FROM sandbox_charges", 1),
@@ -30,7 +30,7 @@ pub const PAID: &[(&str, i64)] = &[
 ];
 
 /// The same for a refund of all of it.
-pub const REFUNDED: &[(&str, i64)] = &[
+pub(crate) const REFUNDED: &[(&str, i64)] = &[
     ("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'", 1),
     ("SELECT COUNT(*) FROM refunds", 1),
     ("SELECT CAST(SUM(amount) AS bigint) FROM sandbox_refunds", 500),
@@ -124,7 +124,7 @@ async fn killed_while_saving(step: &str) {
     assert_eq!(scene.server.count("SELECT COUNT(*) FROM payment_methods").await, 1, "{step}");
 }
 
-pub const OPENING: &[&str] = &["payment.reserved", "payment.answered", "payment.completing", "payment.recorded"];
+pub(crate) const OPENING: &[&str] = &["payment.reserved", "payment.answered", "payment.completing", "payment.recorded"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_payment_that_is_being_opened_at_a_sudden_end_goes_on_and_completes_once() {
@@ -132,7 +132,7 @@ async fn a_payment_that_is_being_opened_at_a_sudden_end_goes_on_and_completes_on
 }
 
 /// Each with whether a webhook leads there.
-pub const COMPLETING: &[(&str, bool)] = &[
+pub(crate) const COMPLETING: &[(&str, bool)] = &[
     ("payment.answered", false),
     ("payment.completing", false),
     ("payment.recorded", false),
@@ -147,7 +147,7 @@ async fn a_payment_that_is_paid_at_a_sudden_end_comes_in_once() {
 }
 
 /// Each with whether the provider has said that the money is back.
-pub const REFUNDING: &[(&str, bool)] = &[
+pub(crate) const REFUNDING: &[(&str, bool)] = &[
     ("refund.reserved", false),
     ("refund.asking", false),
     ("refund.answered", false),
@@ -177,7 +177,7 @@ async fn killed_while_booking(step: &str) {
     assert_eq!(scene.server.count("SELECT COUNT(*) FROM notifications").await, 1, "{step}");
 }
 
-pub const BOOKING: &[&str] = &["refund.listed", "refund.taking", "refund.booked"];
+pub(crate) const BOOKING: &[&str] = &["refund.listed", "refund.taking", "refund.booked"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_provider_gave_back_on_its_own_at_a_sudden_end_is_booked_once() {
@@ -205,7 +205,7 @@ async fn killed_while_disputed(step: &str, at_the_end: bool) {
 }
 
 /// Each with whether the dispute was decided.
-pub const DISPUTED: &[(&str, bool)] =
+pub(crate) const DISPUTED: &[(&str, bool)] =
     &[("dispute.listed", false), ("refund.taking", false), ("dispute.listed", true), ("dispute.ending", true)];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -213,7 +213,7 @@ async fn a_dispute_that_is_told_of_at_a_sudden_end_is_booked_once() {
     join_all(DISPUTED.iter().map(|(step, at_the_end)| killed_while_disputed(step, *at_the_end))).await;
 }
 
-pub const SAVING: &[&str] = &["method.reserved", "method.answered"];
+pub(crate) const SAVING: &[&str] = &["method.reserved", "method.answered"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_card_that_is_being_saved_at_a_sudden_end_is_saved_once_by_whoever_asks_again() {

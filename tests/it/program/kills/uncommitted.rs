@@ -98,7 +98,7 @@ async fn killed_before_the_commit(step: &str) {
     scene.assert_ended(step, call.counts, call.cents).await;
 }
 
-pub const STEPS: &[&str] = &["withdrawal.holding", "goal.withdrawing", "refund.granting", "payment.completing"];
+pub(crate) const STEPS: &[&str] = &["withdrawal.holding", "goal.withdrawing", "refund.granting", "payment.completing"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_written_and_not_committed_has_not_happened_and_is_done_once_when_it_is_asked_for_again() {

@@ -35,7 +35,7 @@ const TRIES: u32 = 5;
 
 /// Our account at Paymob: its keys, and where its API is.
 #[derive(Debug, Clone)]
-pub struct Paymob {
+pub(crate) struct Paymob {
     account: PaymobAccount,
     http: Http,
     /// Where notices are to go; `None`: where the account says.
@@ -191,7 +191,7 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
 impl Paymob {
     /// Talks to nobody yet. Notices go to `webhook`; nobody can pay after `payment_time`.
     #[must_use]
-    pub fn new(account: PaymobAccount, http: Http, webhook: Option<String>, payment_time: Duration) -> Self {
+    pub(crate) fn new(account: PaymobAccount, http: Http, webhook: Option<String>, payment_time: Duration) -> Self {
         Self { account, http, webhook, payment_time, tokens: Tokens::default() }
     }
 

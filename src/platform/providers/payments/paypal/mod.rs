@@ -52,7 +52,7 @@ const QUESTIONS: usize = 4;
 
 /// Our account at PayPal: its keys, and where its API is.
 #[derive(Debug, Clone)]
-pub struct Paypal {
+pub(crate) struct Paypal {
     account: PaypalAccount,
     http: Http,
     tokens: Tokens,
@@ -326,7 +326,7 @@ fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
 impl Paypal {
     /// Talks to nobody yet.
     #[must_use]
-    pub fn new(account: PaypalAccount, http: Http) -> Self {
+    pub(crate) fn new(account: PaypalAccount, http: Http) -> Self {
         Self { account, http, tokens: Tokens::default(), questions: Arc::new(Semaphore::new(QUESTIONS)) }
     }
 

@@ -325,7 +325,7 @@ impl Sandbox {
     }
 
     /// What a payer's program may know, by the charge's secret.
-    pub async fn look(&self, secret: &str) -> Result<Option<Visible>> {
+    pub(crate) async fn look(&self, secret: &str) -> Result<Option<Visible>> {
         let row = self.db.read_one::<Row, _>(of_secret(secret)).await?;
         Ok(row.map(|row| visible(&row)))
     }

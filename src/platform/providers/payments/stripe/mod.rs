@@ -48,7 +48,7 @@ const EXPAND: &str = "latest_charge";
 
 /// Our account at Stripe: its keys, and where its API is.
 #[derive(Debug, Clone)]
-pub struct Stripe {
+pub(crate) struct Stripe {
     account: StripeAccount,
     http: Http,
 }
@@ -235,7 +235,7 @@ fn reference(ours: &str) -> std::collections::HashMap<String, String> {
 impl Stripe {
     /// Talks to nobody yet.
     #[must_use]
-    pub fn new(account: StripeAccount, http: Http) -> Self {
+    pub(crate) fn new(account: StripeAccount, http: Http) -> Self {
         Self { account, http }
     }
 
