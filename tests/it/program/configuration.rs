@@ -113,10 +113,11 @@ fn names_in_the_file_that_are_mistyped_are_told() {
 #[test]
 fn what_an_operator_has_got_wrong_is_told_with_its_place_and_is_no_internal_error() {
     let folder = Folder::new();
-    std::fs::create_dir(folder.0.join("agora.secret")).unwrap();
     let commands = [&["serve"][..], &["worker"], &["migrate", "up"], &["jobs", "list"]];
     let mut cases = Vec::new();
     for command in commands {
+        // Where the key would be kept, beside the database, a folder is in the way.
+        std::fs::create_dir(folder.0.join(format!("{}.secret", command[0]))).unwrap();
         // Nobody answers at the first, however long one waits. All run at once, so that each has a file of its own.
         cases.extend([
             (
@@ -131,7 +132,7 @@ fn what_an_operator_has_got_wrong_is_told_with_its_place_and_is_no_internal_erro
                 ("SECRET_KEY", KEY),
                 "the folder /there/is/no/such/folder is not there",
             ),
-            (command, format!("sqlite://{}.db", command[0]), ("SECRET_KEY", ""), "agora.secret"),
+            (command, format!("sqlite://{}.db", command[0]), ("SECRET_KEY", ""), ".secret"),
         ]);
     }
     let environments: Vec<_> = cases
